@@ -1,0 +1,82 @@
+"""The declarative base and the column types that every table of the gateway uses.
+
+Everything here is portable between SQLite and PostgreSQL: text identifiers, JSON as text with sorted keys, and
+instants that are always UTC and always aware, whatever the database keeps of a time zone.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, MetaData, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+__all__ = ["Base", "JsonText", "UtcDateTime"]
+
+#: Constraint names are fixed so that a migration can name what it changes on either database.
+NAMING: dict[str, str] = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """The base of every ORM model; ``Base.metadata`` is what the migrations are compared with."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant, stored in UTC and returned in UTC.
+
+    A naive value is refused with ValueError: business dates have no zone and are dates, not instants.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware instant into UTC; raises ValueError for a naive one."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"The instant {value.isoformat()} has no time zone; pass an aware datetime.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the instant back as aware UTC (SQLite keeps no zone)."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value kept as text with sorted keys, the same bytes on every database.
+
+    None is stored as NULL. Values must be plain JSON (str, int, float, bool, None, list, dict with str keys);
+    tuples become lists. Raises TypeError for anything else.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Plain text everywhere: the ledger hashes these bytes, so no database may reformat them."""
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Serialise to compact JSON with sorted keys."""
+        if value is None:
+            return None
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Parse the stored text."""
+        return None if value is None else json.loads(value)
