@@ -1,0 +1,1 @@
+"""Back offices: where canonical documents go to and come from."""

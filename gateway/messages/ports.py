@@ -249,4 +249,3 @@ class Work(Protocol):
     def stats(self) -> WorkStats:
         """Counts of waiting, running and failed jobs."""
         ...
-

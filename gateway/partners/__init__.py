@@ -1,0 +1,1 @@
+"""Trading partners: profiles and their versions, partner files, identification and certificates."""

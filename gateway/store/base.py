@@ -1,7 +1,7 @@
 """The declarative base and the column types that every table of the gateway uses.
 
-Everything here is portable between SQLite and PostgreSQL: text identifiers, JSON as text with sorted keys, and
-instants that are always UTC and always aware, whatever the database keeps of a time zone.
+Everything here is portable between SQLite and PostgreSQL: text identifiers, JSON as text with sorted keys,
+and instants that are always UTC and always aware, whatever the database keeps of a time zone.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class JsonText(TypeDecorator[Any]):
         """Serialise to compact JSON with sorted keys."""
         if value is None:
             return None
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Parse the stored text."""

@@ -1,8 +1,8 @@
 """The values that a segmented standard is read into: separators, segments, loops and findings.
 
 Everything here is a frozen value without behaviour of its own beyond small look-ups. Inside one element of a
-`Segment`, components are joined by `COMPONENT` and repetitions by `REPETITION`, whatever separators the interchange
-used, so that code above this layer never asks which separators were in force.
+`Segment`, components are joined by `COMPONENT` and repetitions by `REPETITION`, whatever separators the
+interchange used, so that code above this layer never asks which separators were in force.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Segment:
 class LoopInstance:
     """One pass through a loop of a set's tree; the whole set is the root, whose `loop` is "".
 
-    Areas (header, detail, summary) are not levels: the items of the root run from ST to SE, both included. HL loops
-    are siblings; their nesting by HL02 is read by the mapping.
+    Areas (header, detail, summary) are not levels: the items of the root run from ST to SE, both included. HL
+    loops are siblings; their nesting by HL02 is read by the mapping.
     """
 
     #: Loop id as in the schema ("PO1", "N1", "HL"); "" for the set.
@@ -79,7 +79,8 @@ class LoopInstance:
 class Finding:
     """One thing that is wrong with, or worth saying about, a transmission."""
 
-    #: "AK304-3", "AK403-7", "AK502-4", "AK905-5", "TA105-021", "NOTE-trailing-separator", "RULE-<name>", "MAP-<name>".
+    #: "AK304-3", "AK403-7", "AK502-4", "AK905-5", "TA105-021", "NOTE-trailing-separator", "RULE-<name>",
+    #: "MAP-<name>".
     code: str
     #: "error" rejects, "warning" accepts with errors noted, "note" is for the reader only.
     severity: Severity

@@ -1,0 +1,163 @@
+"""One company of the demonstration: a working directory, a gateway process of its own, and its back office's view."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gateway import control
+from gateway.settings import company_named
+from gateway.workdir import make_working_directory
+
+__all__ = ["Company", "DemoError", "wait_for"]
+
+#: Seconds that a gateway may take to start, and that one step may take, on a busy machine.
+START_SECONDS, STEP_SECONDS = 60.0, 90.0
+_LOOK_EVERY = 0.05
+
+Json = dict[str, Any]
+
+
+class DemoError(Exception):
+    """The demonstration cannot go on; the message says at which step and why."""
+
+
+def wait_for(what: str, look: Callable[[], Any], seconds: float = STEP_SECONDS) -> Any:
+    """Look again and again until something is there. Raises DemoError naming what did not come."""
+    give_up = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > give_up:
+            raise DemoError(f"{what} did not happen within {seconds:.0f} seconds.")
+        time.sleep(_LOOK_EVERY)
+
+
+@dataclass(slots=True)
+class Company:
+    """A company with its gateway; ``code`` is how the other one calls it."""
+
+    code: str
+    name: str
+    home: Path
+    as2_name: str = ""
+    certificate: Path = field(default_factory=Path)
+    url: str = ""
+    _process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Make the working directory: settings, keys, database, folders."""
+        made = make_working_directory(self.home, company_named(self.name), now=datetime.now(UTC), listen="127.0.0.1:0")
+        self.as2_name = made.settings.company.as2_name
+        self.certificate = made.certificate
+
+    def start(self) -> None:
+        """Start the gateway in a process of its own; ``wait_ready`` says when it listens."""
+        environment = {
+            **os.environ,
+            "GATEWAY_FOLDERS_SCAN_SECONDS": "0.1",
+            "GATEWAY_FOLDERS_SETTLE_SECONDS": "0",
+            "GATEWAY_LIMITS_MIN_FREE_DISK_BYTES": "0",
+        }
+        command = [sys.executable, "-m", "gateway", "up", "--dir", str(self.home)]
+        output = (self.home / "log" / "up.out").open("wb")
+        with output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)  # noqa: S603
+
+    def wait_ready(self) -> None:
+        """Wait until the gateway listens. Raises DemoError with its last words when it ended instead."""
+        listeners = self.home / "run" / "listeners.json"
+
+        def look() -> bool:
+            if self._process is not None and self._process.poll() is not None:
+                said = (self.home / "log" / "up.out").read_text(errors="replace")[-500:]
+                raise DemoError(f"The gateway of {self.name} ended while it started: {said}")
+            return listeners.exists()
+
+        wait_for(f"The start of the gateway of {self.name}", look, START_SECONDS)
+        self.url = json.loads(listeners.read_text())["as2"]
+
+    def stop(self) -> None:
+        """End the gateway in good order."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def call(self, operation: str, **parameters: Any) -> Any:
+        """Run an operation in the running gateway."""
+        return control.call(self.home, operation, **parameters)
+
+    def befriend(self, other: Company, version: str) -> None:
+        """Describe the other company as a partner: what a person would write in a partner file."""
+        identity = other.as2_name
+        text = json.dumps(
+            {
+                "code": other.code,
+                "name": other.name,
+                "status": "live",
+                "ids": {"isa": [{"qualifier": "ZZ", "id": identity}], "gs": [identity], "as2": identity},
+                "envelope": {"version": version},
+                "inbound": {"test_in_live": "process"},
+                "as2": {
+                    "url": other.url,
+                    "compress": "before_sign",
+                    "certificates": [{"file": "partner.crt"}],
+                },
+            }
+        )
+        self.call(
+            "partner.apply",
+            files=[
+                {"name": f"{other.code}.yaml", "text": text, "files": {"partner.crt": other.certificate.read_text()}}
+            ],
+            author="demo",
+            reason="the demonstration",
+        )
+
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    def messages(self, **filters: Any) -> list[Json]:
+        """The newest messages that fit."""
+        found: list[Json] = self.call("message.list", limit=200, **filters)["messages"]
+        return found
+
+    def show(self, identity: str) -> Json:
+        """One message with everything that belongs to it."""
+        found: Json = self.call("message.show", id=identity)
+        return found
+
+    def posted(self, kind: str, number: str) -> Json | None:
+        """The document that appeared in the inbox, or None so far."""
+        for path in sorted((self.home / "inbox").glob(f"*/{kind}-*.json")):
+            document: Json = json.loads(path.read_text())
+            if document.get("number") == number:
+                return document
+        return None
+
+    def hand_in(self, document: Mapping[str, Any]) -> None:
+        """Put a document into the outbox as a back office does: under a temporary name, then renamed."""
+        name = f"{document['kind']}-{document['number']}.json"
+        temporary = self.home / "outbox" / f".{name}.tmp"
+        temporary.write_text(json.dumps(document, indent=2))
+        temporary.rename(self.home / "outbox" / name)
+
+    def refusal(self, document: Mapping[str, Any]) -> Json | None:
+        """Why the outbox refused a document, or None."""
+        for path in (self.home / "outbox" / "failed").glob(f"{document['kind']}-{document['number']}*.reason.json"):
+            found: Json = json.loads(path.read_text())
+            return found
+        return None

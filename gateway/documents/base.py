@@ -1,0 +1,135 @@
+"""What every canonical document is made of: the strict base model, coded values and the kept spelling of a source."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Code",
+    "DocumentModel",
+    "Elements",
+    "Extension",
+    "Money",
+    "Number",
+    "SpelledElement",
+    "Texts",
+]
+
+#: The version of the JSON form; a change that breaks a reader of the JSON raises it.
+SCHEMA_VERSION = "1.0"
+
+
+def _exact(value: object) -> object:
+    """A JSON float is read by its digits, never by its binary value."""
+    return repr(value) if isinstance(value, float) else value
+
+
+#: A quantity, rate or percentage: exact decimal, a string in JSON.
+Number = Annotated[Decimal, BeforeValidator(_exact)]
+#: An amount of money in the document's currency, in whole units (12.50, never cents); a string in JSON.
+Money = Annotated[Decimal, BeforeValidator(_exact)]
+
+
+def _lines(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+#: Lines of text; a single string is read as one line.
+Texts = Annotated[list[str], BeforeValidator(_lines)]
+
+
+class DocumentModel(BaseModel):
+    """Base of everything in a document: unknown fields are errors, field docstrings become descriptions."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_assignment=False)
+
+
+class Code(DocumentModel):
+    """A coded value: our ordinary word, and the partner's own code. Either alone is enough; a plain string works too.
+
+    When both are given and disagree, the word wins: the code is only the partner's way to spell it.
+    """
+
+    value: str | None = None
+    """The ordinary word ("original", "ship_complete"); absent when the partner's code has no word here."""
+    code: str | None = None
+    """The partner's code exactly as received ("00", "SC")."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, data: Any) -> Any:
+        return {"value": data} if isinstance(data, str) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """A string is allowed wherever the object is."""
+        json_schema = handler.resolve_ref_schema(handler(schema))
+        return {
+            "title": "Code",
+            "description": json_schema.get("description", ""),
+            "anyOf": [
+                {"type": "string"},
+                {key: value for key, value in json_schema.items() if key not in {"title", "description"}},
+            ],
+        }
+
+    def __str__(self) -> str:
+        return self.value or self.code or ""
+
+
+#: The elements of one segment after its tag; a composite is a list of components, repeats an object.
+Elements = list[Any]
+
+
+class SpelledElement(DocumentModel):
+    """How one element was received, beside how our own writer spells the same meaning."""
+
+    received: Any = ""
+    """The text as received (a list for a composite)."""
+    written: Any = ""
+    """The text our writer made at that time; the received one is used while the writer still makes this one."""
+
+
+class Extension(DocumentModel):
+    """Something received that the document's own fields do not carry, with the place it belongs to.
+
+    Exactly one of `segment`, `elements` and `received` is given. The writer merges entries back in their order, so a
+    document that was read and not edited is written with the segments it came with.
+    """
+
+    anchor: str
+    """The part of the document it belongs to: "header", "detail", "summary" or the `anchor` of an object."""
+    ordinal: int
+    """How many items that we write ourselves stand before it within its anchor."""
+    of: int
+    """How many items we wrote for the anchor when it was read; another count now means it was edited."""
+    tag: str | None = None
+    """The segment's tag for `elements`."""
+    segment: Elements | None = None
+    """A received segment, tag first, which no field carries."""
+    elements: dict[str, SpelledElement] | None = None
+    """Differences in spelling of one segment, by element number."""
+    received: list[Any] | None = None
+    """A run of received items that takes the place of `written` while that is unchanged; empty means omitted."""
+    written: list[Any] | None = None
+    """What our writer makes of the same run: segments, or "@" with the anchor of an object."""
+
+    @property
+    def form(self) -> Literal["segment", "elements", "replaced"]:
+        """Which of the three kinds of entry this is."""
+        if self.segment is not None:
+            return "segment"
+        return "elements" if self.elements is not None else "replaced"
+
+
+def new_list() -> Any:
+    """An empty list as a field default."""
+    return Field(default_factory=list)

@@ -1,0 +1,220 @@
+"""The other ways of exchange with a partner, its documents one by one, delivery, alerts and retention."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from gateway.partners.fields import Group, HttpUrlText, Many, SecretRef, SetId, VersionText
+
+__all__ = [
+    "Alerts",
+    "Delivery",
+    "DocumentSettings",
+    "Documents",
+    "FolderSettings",
+    "FollowUp",
+    "HostedSftp",
+    "Keep",
+    "SftpSettings",
+    "Tolerances",
+    "XmlDocument",
+    "XmlSettings",
+]
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?")
+_HOST_KEY = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
+_OVERLAY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\.ya?ml")
+_QUIET = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d")
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError("must be a host name or address without scheme and port")
+    return value
+
+
+def _host_key(value: str) -> str:
+    if not _HOST_KEY.fullmatch(value):
+        raise ValueError("must be a fingerprint as ssh-keygen -l prints it: SHA256: and 43 characters")
+    return value
+
+
+def _overlay(value: str) -> str:
+    if not _OVERLAY.fullmatch(value):
+        raise ValueError("must name a .yaml file below the maps folder, without ..")
+    return value
+
+
+def _quiet(value: str) -> str:
+    if not _QUIET.fullmatch(value):
+        raise ValueError("must be a span of the day such as 22:00-06:00; quote it in YAML")
+    return value
+
+
+class FolderSettings(Group):
+    """Exchange through folders that another program fills and empties."""
+
+    inbound: str | None = Field(default=None, description="Folder that we read the partner's files from.")
+    outbound: str | None = Field(default=None, description="Folder that we write files for the partner to.")
+    pattern: str = Field(default="*", description="Which files are read (shell pattern).")
+    file_name: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00]{1,120}$")] = Field(
+        default="{partner}-{control}.edi",
+        description="Name of the files we write; {partner} and {control} are filled in.",
+    )
+
+
+class HostedSftp(Group):
+    """The partner's account on our SFTP server."""
+
+    user: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")] | None = Field(
+        default=None, description="Login name; empty = no account."
+    )
+    keys: Annotated[tuple[str, ...], Many] = Field(default=(), description="Their public keys, OpenSSH one-line form.")
+    allow_from: Annotated[tuple[str, ...], Many] = Field(
+        default=(), description="Addresses or networks they may come from; empty = any."
+    )
+    quota_bytes: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Most bytes kept; empty = no limit."
+    )
+
+
+class SftpSettings(Group):
+    """Exchange over SFTP on the partner's server, and the partner's account on ours."""
+
+    host: Annotated[str, AfterValidator(_host)] | None = Field(default=None, description="Their server.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=22, description="Its port.")
+    host_keys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Many] = Field(
+        default=(), description="Fingerprints of their server's keys; only these are trusted."
+    )
+    user: str | None = Field(default=None, description="Our login name there.")
+    password: SecretRef | None = Field(default=None, description="Our password, as the name of a stored secret.")
+    key: SecretRef | None = Field(default=None, description="Our private key, as the name of a stored secret.")
+    algorithms: Literal["modern", "compatible"] = Field(
+        default="modern", description="Algorithm set; compatible adds older ones for older servers."
+    )
+    inbound: str = Field(default="out", description="Directory on their server that we fetch from.")
+    outbound: str = Field(default="in", description="Directory on their server that we put into.")
+    archive: str | None = Field(default=None, description="Directory that fetched files are moved to.")
+    pattern: str = Field(default="*", description="Which files are fetched (shell pattern).")
+    ignore: Annotated[tuple[str, ...], Many] = Field(
+        default=("*.tmp", "*.part", ".*"), description="Which files are never fetched."
+    )
+    temporary_suffix: str = Field(
+        default=".tmp", description="Suffix of a file while we write it; renamed when complete."
+    )
+    after_fetch: Literal["delete", "move", "leave"] = Field(
+        default="delete", description="What happens to a file once it is stored here."
+    )
+    poll_seconds: Annotated[int, Field(ge=10)] = Field(default=300, description="Seconds between two looks.")
+    hosted: HostedSftp = Field(default=HostedSftp(), description="Their account on our server.")
+
+
+class XmlDocument(Group):
+    """One kind of XML document exchanged with the partner."""
+
+    root: str = Field(min_length=1, description="Name of the root element.")
+    namespace: str | None = Field(default=None, description="Namespace of the root element.")
+    schema_set: str | None = Field(default=None, description="Schema it is checked with, such as ubl-2.1.")
+    guide: str | None = Field(default=None, description="Guide or customisation id that the document must carry.")
+
+
+class XmlSettings(Group):
+    """Exchange of XML documents."""
+
+    standard: Literal["ubl-2.1", "cxml-1.2"] | None = Field(default=None, description="The family of documents.")
+    documents: Annotated[tuple[XmlDocument, ...], Many] = Field(
+        default=(), description="Kinds taken; empty = all known."
+    )
+    url: HttpUrlText | None = Field(default=None, description="Where documents are posted over plain HTTPS.")
+    customization_id: str | None = Field(default=None, description="cbc:CustomizationID that we write.")
+    profile_id: str | None = Field(default=None, description="cbc:ProfileID that we write.")
+    shared_secret: SecretRef | None = Field(
+        default=None, description="cXML SharedSecret, as the name of a stored secret."
+    )
+    deployment: Literal["test", "production"] | None = Field(
+        default=None,
+        description="cXML deploymentMode; empty = test while draft or testing, production from live on.",
+    )
+
+
+class Tolerances(Group):
+    """How far a document may differ from the order before a person looks."""
+
+    price_percent: Annotated[float, Field(ge=0)] = Field(default=0.0, description="Unit price, in percent.")
+    quantity_percent: Annotated[float, Field(ge=0)] = Field(default=0.0, description="Quantity, in percent.")
+    total_amount: Annotated[float, Field(ge=0)] = Field(default=0.0, description="Document total, in its currency.")
+    date_days: Annotated[int, Field(ge=0)] = Field(default=0, description="Dates, in days.")
+
+
+class FollowUp(Group):
+    """A document that must follow another one in time."""
+
+    set: SetId = Field(description="Transaction set id that must follow.")
+    hours: Annotated[float, Field(gt=0)] = Field(description="Hours within which it must follow.")
+
+
+class DocumentSettings(Group):
+    """What holds for one kind of document in one direction."""
+
+    version: VersionText | None = Field(default=None, description="Version (GS08); empty = the envelope's.")
+    map_overlay: Annotated[str, AfterValidator(_overlay)] | None = Field(
+        default=None, description="File of map overrides for this partner, below the maps folder."
+    )
+    guide: str | None = Field(default=None, description="The partner's guide: file name under schemas/guides/.")
+    auto_post: bool = Field(default=True, description="False = a person approves each one before it goes on.")
+    hl_order: Literal["SOPI", "SOIP", "SOI", "SOTPI"] | None = Field(
+        default=None,
+        description="Order of levels in a ship notice that we write; empty = as the document says.",
+    )
+    tolerances: Tolerances = Field(default=Tolerances(), description="Allowed differences from the order.")
+    follow_up: Annotated[tuple[FollowUp, ...], Many] = Field(default=(), description="Documents that must follow.")
+
+
+class Documents(Group):
+    """Settings for single kinds of document, by transaction set id."""
+
+    received: dict[SetId, DocumentSettings] = Field(default_factory=dict, description="What the partner sends us.")
+    sent: dict[SetId, DocumentSettings] = Field(default_factory=dict, description="What we send to the partner.")
+
+
+class Delivery(Group):
+    """How hard we try to deliver."""
+
+    transport: Literal["as2", "sftp", "folder"] | None = Field(
+        default=None,
+        description="How we send; empty = AS2 when it has a url, else SFTP when it has a host, else folder.",
+    )
+    retry_seconds: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Many, Field(min_length=1)] = Field(
+        default=(60, 300, 900, 3600, 14_400),
+        description="Seconds before each further try; the last one repeats until giving up.",
+    )
+    give_up_hours: Annotated[float, Field(gt=0, le=720)] = Field(
+        default=72.0, description="Hours after which a delivery has failed."
+    )
+    ordered: bool = Field(default=True, description="One at a time, in the order in which they were made.")
+    max_per_minute: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Most deliveries in a minute.")
+
+
+class Alerts(Group):
+    """Who is told about problems with this partner."""
+
+    mail: Annotated[tuple[str, ...], Many] = Field(default=(), description="Mail addresses.")
+    webhook: HttpUrlText | None = Field(default=None, description="Address that gets a signed notice.")
+    quiet_hours: Annotated[str, AfterValidator(_quiet)] | None = Field(
+        default=None, description="Span of the day without alerts, in the partner's time zone."
+    )
+    quiet_after_hours: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Tell staff when nothing came for so many hours; empty = never."
+    )
+
+
+class Keep(Group):
+    """How long what was exchanged is kept."""
+
+    payload_days: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Days that payloads of finished messages are kept; empty = for ever."
+    )
+    legal_hold: bool = Field(default=False, description="True = nothing of this partner is removed.")

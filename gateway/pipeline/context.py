@@ -1,0 +1,69 @@
+"""What every step of the pipeline works with: our own company, the store, the partners and the ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from gateway import __version__
+from gateway.messages.ports import DeliveryPort, PostingPort, Work
+from gateway.partners.directory import Directory
+from gateway.partners.profile import PartnerProfile
+from gateway.partners.registry import list_partners
+from gateway.store.engine import Store
+
+__all__ = ["SOFTWARE", "Company", "Pipeline"]
+
+#: Remembered with every document.
+SOFTWARE = f"edi-gateway {__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Our own identity on the wire."""
+
+    code: str
+    name: str
+    isa_qualifier: str
+    isa_id: str
+    gs_id: str
+    as2_name: str
+    time_zone: str = "UTC"
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """The pipeline of one running gateway."""
+
+    company: Company
+    store: Store
+    work: Work
+    directory: Directory
+    clock: Callable[[], datetime]
+    #: Transport name → how it sends.
+    delivery: Mapping[str, DeliveryPort] = field(default_factory=dict)
+    posting: PostingPort | None = None
+    #: Where an operator's own maps and schemas are looked up first.
+    workdir: Path | None = None
+
+    @property
+    def message_host(self) -> str:
+        """The right side of our AS2 Message-IDs: ours alone, and never a name that can be looked up."""
+        return f"{self.company.code}.gateway.invalid"
+
+    def profile(self, code: str) -> PartnerProfile | None:
+        """The profile of a partner in force, or None."""
+        found = self.directory.find(code)
+        return None if found is None else found[1]
+
+    def version(self, code: str | None) -> int | None:
+        """The number of that profile's version, None for no or an unknown partner."""
+        found = self.directory.find(code) if code else None
+        return None if found is None else found[0]
+
+    def codes(self) -> list[str]:
+        """Every partner's code, for suggestions."""
+        with self.store.read() as session:
+            return [profile.code for _, profile in list_partners(session)]

@@ -1,0 +1,411 @@
+"""Inbound: a received transmission becomes documents, an acknowledgement and, where needed, cases.
+
+The reading is pure and may be repeated (``gateway.pipeline.plan``); everything it leads to is written in one
+transaction that begins by checking that nobody did it before. A crash at any moment therefore leaves either
+nothing or all of it: rows, control numbers, the acknowledgement in its queue and the jobs that follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.messages import lifecycle
+from gateway.messages.axes import Axis, Processing
+from gateway.messages.ids import document_id
+from gateway.messages.models import Document, Interchange, Transmission
+from gateway.messages.ports import Task
+from gateway.partners.profile import PartnerProfile
+from gateway.pipeline.acknowledging import queue_acknowledgement, queue_again
+from gateway.pipeline.context import SOFTWARE, Pipeline
+from gateway.pipeline.outbound import findings_json
+from gateway.pipeline.plan import (
+    PlannedDocument,
+    PlannedInterchange,
+    TransmissionPlan,
+    plan_transmission,
+    refuse,
+)
+from gateway.pipeline.problems import Problem, ProblemKind, open_problem
+from gateway.pipeline.reconcile import reconcile
+from gateway.store import payloads
+from gateway.store.faults import fault_point
+
+__all__ = ["process"]
+
+_ACTOR = "pipeline"
+#: Purposes of a document that repeats, changes or cancels another one with its number (element 353).
+_LINKED_PURPOSES = frozenset({"change", "replace", "cancellation", "confirmation"})
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one transaction over one transmission works with."""
+
+    session: Session
+    pipeline: Pipeline
+    transmission: Transmission
+    bodies: dict[str, bytes | payloads.StagedPayload]
+    now: datetime
+    #: The message that this one reads again, and the one document that is wanted of it (a replay).
+    replays: str | None = None
+    only: tuple[int, int, int] | None = None
+    #: What became of each interchange.
+    ends: list[Processing] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+def process(pipeline: Pipeline, transmission_id: str) -> None:
+    """Read one received transmission to its end (handler of ``Task.PROCESS``); a second call does nothing."""
+    with pipeline.store.read() as session:
+        row = session.get(Transmission, transmission_id)
+        if row is None or row.processing != Processing.RECEIVED or row.payload_sha256 is None:
+            return
+        payload = payloads.get(session, row.payload_sha256)
+        partner = row.partner
+    plan = plan_transmission(pipeline, transmission_id, partner, payload)
+    bodies = {
+        document.id: payloads.stage(pipeline.store.blobs, document.body)
+        for interchange in plan.interchanges
+        for document in interchange.documents
+        if document.body is not None
+    }
+    fault_point("process.before_commit")
+    pipeline.store.writer.run(lambda session: _commit(session, pipeline, transmission_id, plan, bodies))
+    fault_point("process.after_commit")
+
+
+def _commit(
+    session: Session,
+    pipeline: Pipeline,
+    transmission_id: str,
+    plan: TransmissionPlan,
+    bodies: dict[str, bytes | payloads.StagedPayload],
+) -> None:
+    row = session.get_one(Transmission, transmission_id)
+    if row.processing != Processing.RECEIVED:
+        return
+    now = pipeline.clock()
+    if plan.unreadable is not None:
+        _settle(session, row, Processing.HELD, plan.unreadable.sentence, now)
+        open_problem(session, row, plan.unreadable, now)
+        return
+    only = (row.facts or {}).get("only")
+    run = _Run(session, pipeline, row, bodies, now, row.parent_id, tuple(only) if only else None)
+    partners = {planned.partner.code for planned in plan.interchanges if planned.partner}
+    if row.partner is None and len(partners) == 1:
+        row.partner = partners.pop()
+        row.partner_version = pipeline.version(row.partner)
+    row.test = any(planned.test for planned in plan.interchanges)
+    for planned in plan.interchanges:
+        _interchange(run, planned)
+    _settle(session, row, _end_of(run.ends), " ".join(run.reasons), now)
+
+
+def _end_of(ends: list[Processing]) -> Processing:
+    """What became of the whole: posted when any part reached its end, else held before rejected."""
+    for state in (Processing.HELD, Processing.POSTED, Processing.IGNORED):
+        if state in ends:
+            return state
+    return Processing.REJECTED
+
+
+def _settle(session: Session, row: Transmission, state: Processing, reason: str, now: datetime) -> None:
+    lifecycle.move(
+        session, row, Axis.PROCESSING, state, actor=_ACTOR, reason=reason, now=now, values={"reason": reason}
+    )
+
+
+# -- interchanges ----------------------------------------------------------------------------------------------
+
+
+def _interchange(run: _Run, planned: PlannedInterchange) -> None:
+    received = planned.checked.interchange
+    if planned.hold is not None or planned.partner is None:
+        _add_interchange(run, planned, "unreadable" if received.unreadable else planned.checked.verdict, None)
+        problem = planned.hold or Problem(ProblemKind.UNREADABLE, "The interchange has no readable sender.")
+        open_problem(run.session, run.transmission, problem, run.now)
+        _ended(run, Processing.HELD, problem.sentence)
+        return
+    if run.only is not None and run.only[0] != planned.index:
+        return
+    earlier = _earlier(run, planned, planned.partner)
+    if run.replays is not None:
+        _processed(run, planned, planned.partner, answer=earlier is None)
+    elif earlier is not None:
+        _repeated(run, planned, planned.partner, earlier)
+    elif planned.refusal is not None:
+        _refused(run, planned, planned.partner, planned.refusal)
+    else:
+        _processed(run, planned, planned.partner)
+
+
+def _earlier(run: _Run, planned: PlannedInterchange, partner: PartnerProfile) -> Interchange | None:
+    """The processed interchange that used this control number before (X12: ISA13)."""
+    days = partner.inbound.duplicates.isa13_days
+    if days == 0:
+        return None
+    received = planned.checked.interchange
+    rows = run.session.scalars(
+        select(Interchange)
+        .where(
+            Interchange.sender == f"{received.sender_qualifier}:{received.sender_id}",
+            Interchange.receiver == f"{received.receiver_qualifier}:{received.receiver_id}",
+            Interchange.test == planned.test,
+            Interchange.control == received.control,
+            Interchange.direction == "in",
+            Interchange.received_at >= run.now - timedelta(days=days),
+            Interchange.ta1_code.is_not(None),
+        )
+        .order_by(Interchange.received_at)
+    )
+    return next((row for row in rows if not _was_refused(row)), None)
+
+
+def _was_refused(row: Interchange) -> bool:
+    """True when it got a rejecting TA1: its number is not used up, the sender may repair and resend it."""
+    return any(
+        finding["code"].startswith("TA105-") and finding["severity"] == "error" for finding in row.findings or ()
+    )
+
+
+def _repeated(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, earlier: Interchange) -> None:
+    control = planned.checked.interchange.control
+    if earlier.sha256 == planned.sha256:
+        _add_interchange(run, planned, "accepted", None)
+        again = queue_again(run.session, run.pipeline, partner, earlier, run.now)
+        tail = "the stored acknowledgement was sent again." if again else "it had no acknowledgement to send again."
+        _ended(
+            run,
+            Processing.IGNORED,
+            f"Interchange {control} from {partner.name} was received before with the same bytes; nothing was posted, "
+            + tail,
+        )
+        return
+    problem = Problem(
+        ProblemKind.DUPLICATE_CONTROL,
+        f"Interchange {control} from {partner.name} has the control number of an earlier one "
+        f"({earlier.received_at:%Y-%m-%d %H:%M} UTC) but other bytes; nothing of it was processed.",
+    )
+    _refused(run, planned, partner, problem, refusal_code="025")
+
+
+def _refused(
+    run: _Run, planned: PlannedInterchange, partner: PartnerProfile, problem: Problem, refusal_code: str = ""
+) -> None:
+    checked = refuse(planned.checked, refusal_code, problem) if refusal_code else planned.checked
+    row = _add_interchange(run, planned, "rejected", refusal_code or checked.ta1_code)
+    sent = queue_acknowledgement(run.session, run.pipeline, partner, checked, row, run.now)
+    open_problem(run.session, run.transmission, problem, run.now)
+    told = " The partner was told by a TA1." if sent else ""
+    _ended(run, Processing.REJECTED, problem.sentence + told)
+
+
+def _processed(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, *, answer: bool = True) -> None:
+    """Store the documents; ``answer`` is False for a replay of what was answered before."""
+    if planned.refusal is not None:
+        _refused(run, planned, partner, planned.refusal)
+        return
+    row = _add_interchange(run, planned, planned.checked.verdict, planned.checked.ta1_code)
+    if answer:
+        queue_acknowledgement(run.session, run.pipeline, partner, planned.checked, row, run.now)
+    preserved = _groups_to_preserve(planned, partner)
+    for document in planned.documents:
+        if run.only is None or run.only == document.place:
+            _document(run, planned, partner, row, document, preserved)
+    reconcile(run.session, run.pipeline, partner, planned.acknowledgements, run.transmission, run.now)
+    taken = sum(1 for document in planned.documents if document.accepted)
+    count = len(planned.documents)
+    what = f"{taken} of {count} documents accepted" if count else "acknowledgements read"
+    all_rejected = bool(count) and taken == 0
+    _ended(
+        run,
+        Processing.REJECTED if all_rejected else Processing.POSTED,
+        f"Interchange {planned.checked.interchange.control} from {partner.name}: {what}.",
+    )
+
+
+def _groups_to_preserve(planned: PlannedInterchange, partner: PartnerProfile) -> frozenset[str]:
+    """Group control numbers of which nothing is processed because one of their sets is bad (profile switch)."""
+    if partner.inbound.bad_set == "split":
+        return frozenset()
+    return frozenset(document.group_control for document in planned.documents if not document.accepted)
+
+
+def _add_interchange(run: _Run, planned: PlannedInterchange, verdict: str, ta1_code: str | None) -> Interchange:
+    received = planned.checked.interchange
+    row = Interchange(
+        id=planned.id,
+        transmission_id=run.transmission.id,
+        position=planned.index + 1,
+        direction="in",
+        partner=planned.partner.code if planned.partner else None,
+        sender=f"{received.sender_qualifier}:{received.sender_id}",
+        receiver=f"{received.receiver_qualifier}:{received.receiver_id}",
+        control=received.control,
+        version=received.version,
+        test=planned.test,
+        sha256=planned.sha256,
+        received_at=run.now,
+        verdict=verdict,
+        ta1_code=ta1_code,
+        findings=findings_json(planned.checked.findings),
+    )
+    run.session.add(row)
+    run.session.flush()
+    return row
+
+
+def _ended(run: _Run, state: Processing, reason: str) -> None:
+    run.ends.append(state)
+    run.reasons.append(reason)
+
+
+# -- documents -------------------------------------------------------------------------------------------------
+
+
+def _document(
+    run: _Run,
+    planned: PlannedInterchange,
+    partner: PartnerProfile,
+    interchange: Interchange,
+    document: PlannedDocument,
+    preserved: frozenset[str],
+) -> None:
+    session, now = run.session, run.now
+    body = run.bodies.get(document.id)
+    earlier = _holder(run, partner, document)
+    row = Document(
+        id=document.id,
+        direction="in",
+        kind=document.kind,
+        standard=document.standard,
+        set_id=document.set_id,
+        number=document.number,
+        business_key=document.business_key,
+        owns_key=document.business_key is not None and earlier is None and _is_first(document),
+        partner=partner.code,
+        partner_version=run.pipeline.version(partner.code),
+        transmission_id=run.transmission.id,
+        interchange_id=interchange.id,
+        group_code=document.group_code,
+        group_control=document.group_control,
+        set_control=document.set_control,
+        position=document.position,
+        processing=Processing.IDENTIFIED.value,
+        canonical_sha256=None if body is None else payloads.put(session, body, now=now),
+        map_identity=document.map_identity,
+        schema_identity=document.standard,
+        software_version=SOFTWARE,
+        findings=findings_json(document.findings),
+        parent_id=_replayed(run, document),
+        related=None if earlier is None else [{"id": earlier.id, "relation": "repeats"}],
+        test=planned.test,
+        received_at=now,
+        amount=document.amount,
+        currency=document.currency,
+    )
+    lifecycle.begin(session, row, actor=_ACTOR, reason=f"Found in interchange {interchange.control}.", now=now)
+    _decide(run, row, partner, document, earlier, preserved)
+
+
+def _replayed(run: _Run, document: PlannedDocument) -> str | None:
+    """The document that this one reads again."""
+    if run.replays is None:
+        return None
+    parent = run.session.get(Document, document_id(run.replays, *document.place))
+    return None if parent is None else parent.id
+
+
+def _holder(run: _Run, partner: PartnerProfile, document: PlannedDocument) -> Document | None:
+    """The document that owns this business number."""
+    if document.business_key is None:
+        return None
+    return run.session.scalar(
+        select(Document).where(
+            Document.partner == partner.code,
+            Document.direction == "in",
+            Document.business_key == document.business_key,
+            Document.owns_key,
+        )
+    )
+
+
+def _is_first(document: PlannedDocument) -> bool:
+    return document.accepted and document.purpose not in _LINKED_PURPOSES
+
+
+def _decide(
+    run: _Run,
+    row: Document,
+    partner: PartnerProfile,
+    document: PlannedDocument,
+    earlier: Document | None,
+    preserved: frozenset[str],
+) -> None:
+    name = f"{document.set_id} {document.number or ''}".strip()
+    if not document.accepted:
+        problem = document.problem or Problem(ProblemKind.INVALID, f"{name} from {partner.name} was rejected.")
+        _end(run, row, [Processing.REJECTED], problem.sentence, problem)
+        return
+    if document.group_control in preserved:
+        problem = Problem(
+            ProblemKind.INVALID,
+            f"{name} from {partner.name} is valid but held, because another set of its group was rejected "
+            "(inbound.bad_set is preserve).",
+            "preserve",
+        )
+        _end(run, row, [Processing.VALIDATED, Processing.HELD], problem.sentence, problem)
+        return
+    if document.body is None and document.problem is None:
+        _end(
+            run,
+            row,
+            [Processing.VALIDATED, Processing.POSTED],
+            f"{name} was matched with what we sent.",
+            None,
+        )
+        return
+    problem_now = document.problem or _duplicate(document, partner, earlier, name)
+    mapped = [Processing.VALIDATED] + ([Processing.MAPPED] if document.body is not None else [])
+    if earlier is not None and document.purpose == "duplicate":
+        reason = f"{name} is a resend (BEG01 07) of the one received {earlier.received_at:%Y-%m-%d %H:%M} UTC."
+        _end(run, row, [*mapped, Processing.IGNORED], reason, None)
+    elif problem_now is not None:
+        _end(run, row, [*mapped, Processing.HELD], problem_now.sentence, problem_now)
+    else:
+        _end(run, row, mapped, f"{name} from {partner.name} is on its way to the back office.", None)
+        run.pipeline.work.submit(run.session, Task.POST, row.id)
+
+
+def _duplicate(
+    document: PlannedDocument, partner: PartnerProfile, earlier: Document | None, name: str
+) -> Problem | None:
+    if earlier is None or document.purpose in (*_LINKED_PURPOSES, "duplicate"):
+        return None
+    if document.kind == "order" and partner.inbound.duplicates.purchase_order == "accept":
+        return None
+    return Problem(
+        ProblemKind.DUPLICATE_NUMBER,
+        f"{name} from {partner.name} was received before ({earlier.received_at:%Y-%m-%d %H:%M} UTC); "
+        "the second one is held.",
+        document.set_id,
+    )
+
+
+def _end(run: _Run, row: Document, states: list[Processing], reason: str, problem: Problem | None) -> None:
+    lifecycle.advance(
+        run.session,
+        row,
+        Axis.PROCESSING,
+        states,
+        actor=_ACTOR,
+        reason=reason,
+        now=run.now,
+        values={"reason": reason},
+    )
+    if problem is not None:
+        open_problem(run.session, row, problem, run.now)

@@ -1,0 +1,303 @@
+"""What is to become of a received transmission: read, checked and mapped, with nothing written yet.
+
+``plan_transmission`` is pure work over the bytes and the partners' profiles. It may take long and is repeated
+after a crash; the decisions that need the latest state of the store (duplicates, control numbers) are left to
+``gateway.pipeline.inbound``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from gateway.documents import business_key, dump_document
+from gateway.mapping import load_map, read_document
+from gateway.mapping.x12_source import envelope_source
+from gateway.messages.ids import document_id
+from gateway.partners import rules
+from gateway.partners.profile import PartnerProfile, validation_options
+from gateway.pipeline.context import Pipeline
+from gateway.pipeline.identify import Identified, identify
+from gateway.pipeline.outbound import amount_of, currency_of
+from gateway.pipeline.problems import Problem, ProblemKind, finding_sentence, rejected_set, worst
+from gateway.resources import find
+from gateway.standards.edi.model import Finding
+from gateway.standards.edi.options import ValidationOptions
+from gateway.standards.x12.check import (
+    CheckedGroup,
+    CheckedInterchange,
+    CheckedSet,
+    Verdict,
+    check_transmission,
+)
+from gateway.standards.x12.codes import ACKNOWLEDGEMENT_SETS, DOCUMENT_KINDS
+from gateway.standards.x12.envelope import read_transmission
+from gateway.standards.x12.reconcile import GroupAcknowledgment, read_acknowledgements
+from gateway.standards.x12.transmission import Group, Interchange, Limits, RawSet, Ta1
+
+__all__ = ["PlannedDocument", "PlannedInterchange", "TransmissionPlan", "plan_transmission"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDocument:
+    """One transaction set and what is to become of it."""
+
+    id: str
+    kind: str
+    set_id: str
+    standard: str
+    number: str | None
+    group_code: str
+    group_control: str
+    set_control: str
+    #: Place in the interchange, from 1, over all groups.
+    position: int
+    #: Index of interchange, group and set in the transmission, each from 0.
+    place: tuple[int, int, int]
+    accepted: bool
+    findings: tuple[Finding, ...]
+    #: Canonical JSON, None when it was rejected or could not be mapped.
+    body: bytes | None = None
+    business_key: str | None = None
+    #: Canonical purpose ("original", "duplicate", "change" …).
+    purpose: str | None = None
+    map_identity: str | None = None
+    amount: str | None = None
+    currency: str | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInterchange:
+    """One interchange and what is to become of it."""
+
+    id: str
+    index: int
+    checked: CheckedInterchange
+    #: SHA-256 (hex) of its bytes.
+    sha256: str
+    partner: PartnerProfile | None
+    test: bool
+    documents: tuple[PlannedDocument, ...] = ()
+    acknowledgements: tuple[GroupAcknowledgment | Ta1, ...] = ()
+    #: Why nothing of it is processed and no answer is given: it is held for a person.
+    hold: Problem | None = None
+    #: Why it is refused by TA1; the refusal itself stands in ``checked``.
+    refusal: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransmissionPlan:
+    """What is to become of one received transmission."""
+
+    #: Why nothing can be read, when nothing can.
+    unreadable: Problem | None = None
+    interchanges: tuple[PlannedInterchange, ...] = field(default=())
+
+
+def plan_transmission(
+    pipeline: Pipeline, transmission_id: str, partner: str | None, payload: bytes
+) -> TransmissionPlan:
+    """Read, check and map the bytes of one transmission. ``partner`` is who the transport authenticated."""
+    profile = pipeline.profile(partner) if partner else None
+    limits = Limits(max_bytes=profile.inbound.max_bytes) if profile else Limits()
+    transmission = read_transmission(payload, limits)
+    if not transmission.interchanges:
+        sender = f"from {profile.name} " if profile else ""
+        sentence = f"A message {sender}cannot be read: {transmission.unreadable}"
+        return TransmissionPlan(Problem(ProblemKind.UNREADABLE, sentence, transmission.format))
+    identified = {
+        interchange.index: identify(pipeline, interchange, partner) for interchange in transmission.interchanges
+    }
+    checked = check_transmission(transmission, _options(identified))
+    return TransmissionPlan(
+        interchanges=tuple(
+            _plan_interchange(pipeline, transmission_id, one, identified[one.interchange.index])
+            for one in checked.interchanges
+        )
+    )
+
+
+def _options(identified: dict[int, Identified]) -> Callable[[Interchange, Group, RawSet], ValidationOptions]:
+    known = {
+        index: validation_options(found.profile) if found.profile else ValidationOptions()
+        for index, found in identified.items()
+    }
+    return lambda interchange, _group, _set: known[interchange.index]
+
+
+def _plan_interchange(
+    pipeline: Pipeline, transmission_id: str, checked: CheckedInterchange, identified: Identified
+) -> PlannedInterchange:
+    interchange = checked.interchange
+    planned = PlannedInterchange(
+        id=str(uuid.uuid5(uuid.UUID(transmission_id), f"interchange/{interchange.index}")),
+        index=interchange.index,
+        checked=checked,
+        sha256=hashlib.sha256(interchange.raw).hexdigest(),
+        partner=identified.profile,
+        test=interchange.usage == "T",
+    )
+    if interchange.unreadable:
+        return replace(planned, hold=Problem(ProblemKind.UNREADABLE, interchange.unreadable, "isa"))
+    if identified.hold is not None:
+        return replace(planned, hold=identified.hold)
+    profile = identified.profile
+    if profile is None:  # identify never leaves both empty
+        raise AssertionError("an identified interchange has a partner or a reason to hold it")
+    if identified.refusal is not None:
+        code, problem = identified.refusal
+        return replace(planned, checked=refuse(checked, code, problem), refusal=problem)
+    if checked.verdict == "rejected" and checked.ta1_letter == "R":
+        first = worst(checked.findings)
+        reason = finding_sentence(first) if first else "The envelope is broken."
+        number = f"Interchange {interchange.control} from {profile.name}"
+        problem = Problem(ProblemKind.ENVELOPE, f"{number} was rejected as a whole: {reason}", checked.ta1_code)
+        return replace(planned, refusal=problem)
+    checked = _held_to_agreement(checked, profile)
+    return replace(
+        planned,
+        checked=checked,
+        documents=_plan_documents(pipeline, transmission_id, checked, profile),
+        acknowledgements=tuple(read_acknowledgements(checked)),
+    )
+
+
+def refuse(checked: CheckedInterchange, code: str, problem: Problem) -> CheckedInterchange:
+    """The interchange rejected as a whole with a TA105 code."""
+    finding = Finding(f"TA105-{code}", "error", problem.sentence, problem.suggestion, "ISA")
+    return replace(checked, findings=(*checked.findings, finding), verdict="rejected")
+
+
+# -- what the partner may send ---------------------------------------------------------------------------------
+
+
+def _held_to_agreement(checked: CheckedInterchange, profile: PartnerProfile) -> CheckedInterchange:
+    """Reject the sets and versions that the profile does not take from this partner."""
+    if not profile.inbound.accepted:
+        return checked
+    groups = tuple(_agreed_group(group, profile) for group in checked.groups)
+    return replace(checked, groups=groups)
+
+
+def _agreed_group(group: CheckedGroup, profile: PartnerProfile) -> CheckedGroup:
+    if group.is_acknowledgement:
+        return group
+    sets = tuple(_agreed_set(one, group, profile) for one in group.sets)
+    if sets == group.sets:
+        return group
+    verdict: Verdict = "rejected" if all(not one.accepted for one in sets) else "partially_accepted"
+    return replace(group, sets=sets, verdict=verdict)
+
+
+def _agreed_set(one: CheckedSet, group: CheckedGroup, profile: PartnerProfile) -> CheckedSet:
+    acceptance = rules.accepts(profile, one.set_id, group.group.version)
+    if acceptance == "accepted":
+        return one
+    what = f"set {one.set_id}" if acceptance == "unknown_set" else f"set {one.set_id} in {group.group.version}"
+    finding = Finding(
+        "AK502-1",
+        "error",
+        f"ST01: {what} is not agreed with {profile.name}.",
+        "Add it under inbound.accepted in the partner's profile, or ask the partner not to send it.",
+        "ST",
+        1,
+        1,
+        value=one.set_id,
+    )
+    return replace(one, verdict="rejected", findings=(finding, *one.findings))
+
+
+# -- documents -------------------------------------------------------------------------------------------------
+
+
+def _plan_documents(
+    pipeline: Pipeline, transmission_id: str, checked: CheckedInterchange, profile: PartnerProfile
+) -> tuple[PlannedDocument, ...]:
+    planned: list[PlannedDocument] = []
+    for group_index, group in enumerate(checked.groups):
+        for set_index, one in enumerate(group.sets):
+            base = PlannedDocument(
+                id=document_id(transmission_id, checked.interchange.index, group_index, set_index),
+                kind=DOCUMENT_KINDS.get(one.set_id, f"x12_{one.set_id or 'unknown'}"),
+                set_id=one.set_id,
+                standard=f"x12-{one.release or group.group.version or 'unknown'}",
+                number=one.number,
+                group_code=group.group.code,
+                group_control=group.group.control,
+                set_control=one.control,
+                position=len(planned) + 1,
+                place=(checked.interchange.index, group_index, set_index),
+                accepted=one.accepted and group.verdict != "rejected",
+                findings=(*group.findings, *one.findings),
+            )
+            planned.append(_plan_document(pipeline, base, checked, group, one, profile))
+    return tuple(planned)
+
+
+def _plan_document(
+    pipeline: Pipeline,
+    base: PlannedDocument,
+    checked: CheckedInterchange,
+    group: CheckedGroup,
+    one: CheckedSet,
+    profile: PartnerProfile,
+) -> PlannedDocument:
+    if not base.accepted:
+        return replace(base, problem=_rejection(base, group, profile))
+    if one.set_id in ACKNOWLEDGEMENT_SETS:
+        return base
+    settings = rules.document_settings(profile, one.set_id, "in")
+    try:
+        overlay = find(f"maps/{settings.map_overlay}", pipeline.workdir) if settings.map_overlay else None
+        cmap = load_map("x12", one.release or "", one.set_id, overlay=overlay, workdir=pipeline.workdir)
+    except FileNotFoundError:
+        sentence = f"{one.set_id} {base.number or ''} from {profile.name} is valid, but no map reads this set."
+        return replace(base, problem=Problem(ProblemKind.NO_MAP, sentence, f"{one.set_id}|{one.release}"))
+    result = read_document(cmap, one.tree(), envelope_source(checked, group, one, cmap.identity))
+    errors = [finding for finding in result.findings if finding.severity == "error"]
+    if errors:
+        sentence = f"{one.set_id} {base.number or ''} from {profile.name} could not be mapped: "
+        problem = Problem(ProblemKind.MAPPING, sentence + finding_sentence(errors[0]), f"{one.set_id}|{errors[0].code}")
+        return replace(base, findings=(*base.findings, *result.findings), problem=problem)
+    document = result.document.model_copy(
+        update={
+            "id": uuid.UUID(base.id),
+            "direction": "inbound",
+            "role": "sell" if base.kind in ("order", "order_change") else "buy",
+            "sender": profile.code,
+            "receiver": pipeline.company.code,
+            "test": checked.interchange.usage == "T",
+        }
+    )
+    return replace(
+        base,
+        body=dump_document(document),
+        number=document.number or base.number,
+        business_key=business_key(document) or None,
+        purpose=document.purpose.value if document.purpose else None,
+        map_identity=cmap.identity,
+        findings=(*base.findings, *result.findings),
+        amount=amount_of(document),
+        currency=currency_of(document),
+        problem=None if settings.auto_post else _approval(base, profile),
+    )
+
+
+def _rejection(base: PlannedDocument, group: CheckedGroup, profile: PartnerProfile) -> Problem:
+    unknown = next((f for f in base.findings if f.code in ("AK905-2", "AK502-1")), None)
+    if unknown is None:
+        return rejected_set(base.set_id, base.number or "", profile.name, base.findings)
+    kind = ProblemKind.UNKNOWN_VERSION if unknown.code == "AK905-2" else ProblemKind.UNKNOWN_SET
+    sentence = f"{base.set_id} {base.number or ''} from {profile.name} was rejected: {finding_sentence(unknown)}"
+    return Problem(kind, sentence, f"{base.set_id}|{group.group.version}", unknown.fix)
+
+
+def _approval(base: PlannedDocument, profile: PartnerProfile) -> Problem:
+    return Problem(
+        ProblemKind.APPROVAL,
+        f"{base.set_id} {base.number or ''} from {profile.name} waits for approval, as its profile asks.",
+        base.set_id,
+    )

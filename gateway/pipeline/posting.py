@@ -1,0 +1,75 @@
+"""Posting: a mapped document goes to the back office, which takes it once by its id."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from gateway.messages import lifecycle
+from gateway.messages.axes import Axis, Processing
+from gateway.messages.cases import close_settled
+from gateway.messages.lifecycle import subject_type
+from gateway.messages.models import Document
+from gateway.pipeline.context import Pipeline
+from gateway.pipeline.problems import Problem, ProblemKind, open_problem
+from gateway.store import payloads
+from gateway.store.faults import fault_point
+
+__all__ = ["post"]
+
+
+def post(pipeline: Pipeline, document_id: str) -> None:
+    """Deliver one document to the back office (handler of ``Task.POST``); a second call does nothing."""
+    if pipeline.posting is None:
+        return
+    with pipeline.store.read() as session:
+        row = session.get(Document, document_id)
+        if row is None or row.processing != Processing.MAPPED or row.canonical_sha256 is None:
+            return
+        body = payloads.get(session, row.canonical_sha256)
+    try:
+        result = pipeline.posting.post(document_id, row.partner or "", row.kind, row.number or "", body)
+    except OSError as error:
+        _hold(pipeline, document_id, f"The back office could not take {row.set_id} {row.number or ''}: {error}")
+        return
+    fault_point("post.before_commit")
+
+    def done(session: Session) -> None:
+        now = pipeline.clock()
+        current = session.get_one(Document, document_id)
+        if current.processing != Processing.MAPPED:
+            return
+        reason = f"Delivered to the back office as {result.reference}."
+        lifecycle.move(
+            session,
+            current,
+            Axis.PROCESSING,
+            Processing.POSTED,
+            actor="pipeline",
+            reason=reason,
+            now=now,
+            values={"posted_at": now, "post_reference": result.reference, "reason": reason},
+        )
+        close_settled(session, subject_type(current), current.id, actor="pipeline", reason=reason, now=now)
+
+    pipeline.store.writer.run(done)
+
+
+def _hold(pipeline: Pipeline, document_id: str, reason: str) -> None:
+    def hold(session: Session) -> None:
+        now = pipeline.clock()
+        row = session.get_one(Document, document_id)
+        if row.processing != Processing.MAPPED:
+            return
+        lifecycle.move(
+            session,
+            row,
+            Axis.PROCESSING,
+            Processing.HELD,
+            actor="pipeline",
+            reason=reason,
+            now=now,
+            values={"reason": reason},
+        )
+        open_problem(session, row, Problem(ProblemKind.POSTING, reason), now)
+
+    pipeline.store.writer.run(hold)

@@ -1,0 +1,163 @@
+"""Receiving: a transmission is stored, with its answer, in one durable transaction before anyone is told.
+
+The transport has done its own checks and made its answer; ``Inbox.receive`` returns after the commit. The same
+identity with the same bytes is a resend and gets the stored answer; with other bytes it is refused and a case
+is opened, and the first one stays untouched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.messages import lifecycle
+from gateway.messages.axes import Axis, Delivery, Processing
+from gateway.messages.ids import new_id
+from gateway.messages.models import Transmission
+from gateway.messages.ports import Answer, Receipt, Received, ReceiveFailure, Task
+from gateway.pipeline.context import Pipeline
+from gateway.pipeline.problems import Problem, ProblemKind, open_problem
+from gateway.store import payloads
+from gateway.store.faults import fault_point
+
+__all__ = ["Inbox", "stored_answer"]
+
+
+class Inbox:
+    """The receiving side of the pipeline (``InboundPort``)."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def receive(self, received: Received) -> Receipt:
+        """Store one received transmission and return after its commit; see ``InboundPort.receive``."""
+        pipeline = self._pipeline
+        blobs = pipeline.store.blobs
+        payload = payloads.stage(blobs, received.payload)
+        wire = None if received.wire is None else payloads.stage(blobs, received.wire)
+        answer = None if received.answer is None else payloads.stage(blobs, received.answer.body)
+        bodies = (payload, wire, answer)
+        receipt = pipeline.store.writer.run(lambda session: self._store(session, received, bodies))
+        fault_point("receive.after_commit")
+        return receipt
+
+    def earlier(self, transport: str, partner: str, transport_id: str) -> tuple[str, Answer | None] | None:
+        """(wire SHA-256, stored answer) of an earlier use of this identity, or None."""
+        with self._pipeline.store.read() as session:
+            row = _same_identity(session, transport, partner, transport_id)
+            return None if row is None else (row.wire_sha256, stored_answer(session, row))
+
+    def _store(self, session: Session, received: Received, bodies: tuple[_Body, _Body | None, _Body | None]) -> Receipt:
+        now = self._pipeline.clock()
+        if received.transport_id and received.partner:
+            row = _same_identity(session, received.transport, received.partner, received.transport_id)
+            if row is not None:
+                return self._again(session, row, received, now)
+        row = self._row(session, received, bodies, now)
+        lifecycle.begin(
+            session,
+            row,
+            actor=f"transport:{received.transport}",
+            reason="Stored before the answer was given.",
+            now=now,
+            data={"payload": row.payload_sha256, "bytes": row.size, "partner": received.partner},
+        )
+        if received.failure is not None:
+            self._hold(session, row, received.failure, now)
+        else:
+            self._pipeline.work.submit(session, Task.PROCESS, row.id)
+        return Receipt(row.id, answer=received.answer)
+
+    def _again(self, session: Session, row: Transmission, received: Received, now: datetime) -> Receipt:
+        if row.wire_sha256 == received.wire_sha256:
+            lifecycle.note(
+                session,
+                row,
+                "resent",
+                actor=f"transport:{received.transport}",
+                now=now,
+                reason="The same identity with the same bytes came again; the stored answer was given again.",
+            )
+            return Receipt(row.id, duplicate=True, answer=stored_answer(session, row))
+        problem = Problem(
+            ProblemKind.DUPLICATE_IDENTITY,
+            f"{received.partner} used the message identity {received.transport_id} again for other bytes; "
+            "the second message was refused, the first one is untouched.",
+        )
+        open_problem(session, row, problem, now)
+        return Receipt(row.id, conflict=True)
+
+    def _row(
+        self,
+        session: Session,
+        received: Received,
+        bodies: tuple[_Body, _Body | None, _Body | None],
+        now: datetime,
+    ) -> Transmission:
+        payload, wire, answer = bodies
+        digest = payloads.put(session, payload, now=now)
+        given = received.answer
+        return Transmission(
+            id=new_id(now),
+            direction="in",
+            transport=received.transport,
+            partner=received.partner,
+            partner_version=self._pipeline.version(received.partner),
+            transport_id=received.transport_id,
+            wire_sha256=received.wire_sha256 or hashlib.sha256(received.wire or received.payload).hexdigest(),
+            payload_sha256=digest,
+            wire_payload_sha256=None if wire is None else payloads.put(session, wire, now=now),
+            size=len(received.payload),
+            filename=received.filename,
+            content_type=received.content_type,
+            facts=dict(received.facts),
+            created_at=now,
+            processing=Processing.RECEIVED.value,
+            delivery=Delivery.NONE.value,
+            answer_status=given.status if given else None,
+            answer_headers=[list(pair) for pair in given.headers] if given else None,
+            answer_payload_sha256=None if answer is None else payloads.put(session, answer, now=now),
+            answer_disposition=given.disposition if given else None,
+            mic=received.mic,
+            mic_algorithm=received.mic_algorithm,
+        )
+
+    def _hold(self, session: Session, row: Transmission, failure: ReceiveFailure, now: datetime) -> None:
+        lifecycle.move(
+            session,
+            row,
+            Axis.PROCESSING,
+            Processing.HELD,
+            actor="receive",
+            reason=failure.reason,
+            now=now,
+            values={"reason": failure.reason},
+        )
+        problem = Problem(ProblemKind.SECURITY, failure.reason, failure.fault, failure.fix)
+        open_problem(session, row, problem, now)
+
+
+_Body = bytes | payloads.StagedPayload
+
+
+def stored_answer(session: Session, row: Transmission) -> Answer | None:
+    """The answer that was given to this transmission, byte for byte."""
+    if row.answer_status is None:
+        return None
+    body = payloads.get(session, row.answer_payload_sha256) if row.answer_payload_sha256 else b""
+    headers = tuple((name, value) for name, value in row.answer_headers or ())
+    return Answer(row.answer_status, headers, body, row.answer_disposition or "")
+
+
+def _same_identity(session: Session, transport: str, partner: str, transport_id: str) -> Transmission | None:
+    return session.scalar(
+        select(Transmission).where(
+            Transmission.partner == partner,
+            Transmission.direction == "in",
+            Transmission.transport == transport,
+            Transmission.transport_id == transport_id,
+        )
+    )

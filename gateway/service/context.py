@@ -1,0 +1,105 @@
+"""An opened working directory: settings, store, keys, partners and the pipeline over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from gateway.backoffice.folder import FolderBackOffice
+from gateway.messages.models import Document, Transmission
+from gateway.messages.ports import Task
+from gateway.partners.directory import Directory
+from gateway.pipeline.context import Company, Pipeline
+from gateway.pipeline.problems import Problem, ProblemKind, open_problem
+from gateway.pipeline.work import EmbeddedWork
+from gateway.service.relationships import Relationships
+from gateway.settings import Settings, load_settings
+from gateway.store import migrations
+from gateway.store.engine import Store, open_store
+from gateway.store.secrets import Kek, load_kek
+from gateway.transports.as2.client import As2Delivery
+
+__all__ = ["Context", "open_context", "utc_now"]
+
+
+def utc_now() -> datetime:
+    """The present instant, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything one process of the gateway works with; close it when done."""
+
+    settings: Settings
+    store: Store
+    kek: Kek
+    directory: Directory
+    relationships: Relationships
+    work: EmbeddedWork
+    pipeline: Pipeline
+    #: Called after something was sent or applied, so that waiting threads look at once.
+    wake: Callable[[], None] = lambda: None
+
+    def close(self) -> None:
+        """Commit what waits and let go of the database."""
+        self.store.close()
+
+
+def open_context(directory: Path) -> Context:
+    """Open a working directory for work; its database is locked for other writing processes.
+
+    Raises SettingsError, SecretError, StoreLockedError or StoreOutdatedError, each with a sentence.
+    """
+    settings = load_settings(directory)
+    kek = load_kek(settings.paths.kek)
+    store = open_store(settings.database_url, blobs=settings.paths.blobs)
+    try:
+        migrations.upgrade(store)
+        return _context(settings, store, kek)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _context(settings: Settings, store: Store, kek: Kek) -> Context:
+    company = Company(
+        code=settings.company.code,
+        name=settings.company.name,
+        isa_qualifier=settings.company.isa_qualifier,
+        isa_id=settings.company.isa_id,
+        gs_id=settings.company.gs_id,
+        as2_name=settings.company.as2_name,
+        time_zone=settings.company.time_zone,
+    )
+    partners = Directory(store.read, company.as2_name)
+    relationships = Relationships(store, kek, company, public_url=settings.as2.public_url, clock=utc_now)
+    work = EmbeddedWork(store, on_poison=_poisoned)
+    pipeline = Pipeline(
+        company=company,
+        store=store,
+        work=work,
+        directory=partners,
+        clock=utc_now,
+        delivery={"as2": As2Delivery(relationships, clock=utc_now)},
+        posting=FolderBackOffice(settings.paths.inbox),
+        workdir=settings.paths.home,
+    )
+    return Context(settings, store, kek, partners, relationships, work, pipeline)
+
+
+def _poisoned(session: Session, task: Task, key: str, error: str) -> None:
+    """A job that failed again and again becomes a case for staff; its message stays where it is."""
+    row: Transmission | Document | None = None
+    if task is Task.PROCESS:
+        row = session.get(Transmission, key)
+    elif task is Task.POST:
+        row = session.get(Document, key)
+    if row is None:  # a delivery run: its transmissions keep their own schedule
+        return
+    sentence = f"The gateway failed several times while it worked on this message ({task.value}): {error}"
+    open_problem(session, row, Problem(ProblemKind.POISON, sentence, task.value), utc_now(), "work")

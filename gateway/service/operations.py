@@ -1,0 +1,82 @@
+"""Every operation that a command or the control socket can ask for, by name.
+
+An operation takes an open context and a dictionary of parameters and gives JSON-able data. Parts of the gateway
+define theirs next to what they do; here they get their session, their clock and what follows from a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from gateway.messages import queries
+from gateway.partners import operations as partner_operations
+from gateway.pipeline import operations as pipeline_operations
+from gateway.service.context import Context, utc_now
+from gateway.store import ledger
+
+__all__ = ["OPERATIONS", "Operation"]
+
+Operation = Callable[[Context, dict[str, Any]], Any]
+
+
+def _partner(name: str, context: Context, parameters: dict[str, Any]) -> Any:
+    operation = partner_operations.OPERATIONS[name]
+    if name not in partner_operations.WRITES:
+        with context.store.read() as session:
+            return operation(session, utc_now(), **parameters)
+    result = context.store.writer.run(lambda session: operation(session, utc_now(), **parameters))
+    context.relationships.refresh()
+    return result
+
+
+def _pipeline(name: str, context: Context, parameters: Mapping[str, Any]) -> Any:
+    result = pipeline_operations.OPERATIONS[name](context.pipeline, parameters)
+    context.wake()
+    return result
+
+
+def _list(context: Context, parameters: dict[str, Any]) -> Any:
+    with context.store.read() as session:
+        return queries.list_messages(session, **parameters)
+
+
+def _show(context: Context, parameters: dict[str, Any]) -> Any:
+    with context.store.read() as session:
+        return queries.message_detail(session, str(parameters["id"]))
+
+
+def _cases(context: Context, parameters: dict[str, Any]) -> Any:
+    with context.store.read() as session:
+        return {"cases": queries.open_cases(session, **parameters)}
+
+
+def _status(context: Context, _parameters: dict[str, Any]) -> Any:
+    with context.store.read() as session:
+        counts = queries.counts(session)
+    stats = context.work.stats()
+    jobs = {"waiting": stats.waiting, "running": stats.running, "failed": stats.failed}
+    return {"counts": counts, "jobs": {**jobs, "oldest_seconds": stats.oldest_seconds}}
+
+
+def _ledger(context: Context, _parameters: dict[str, Any]) -> Any:
+    with context.store.read() as session:
+        report = ledger.verify(session)
+    return {
+        "ok": report.ok,
+        "checked": report.checked,
+        "first_bad": report.first_bad,
+        "message": report.message,
+    }
+
+
+OPERATIONS: dict[str, Operation] = {
+    **{name: partial(_partner, name) for name in partner_operations.OPERATIONS},
+    **{name: partial(_pipeline, name) for name in pipeline_operations.OPERATIONS},
+    "message.list": _list,
+    "message.show": _show,
+    "case.list": _cases,
+    "status": _status,
+    "ledger.check": _ledger,
+}

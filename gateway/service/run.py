@@ -1,0 +1,238 @@
+"""Running the gateway: listeners, workers, watchers and their orderly end on one reactor.
+
+Start: recover what a crash left, start the workers, then open the doors. Stop (SIGTERM, Ctrl-C): close the doors,
+let what is being received get its answer, let running work end, commit, let go of the database.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.backoffice.files import write_whole_file
+from gateway.backoffice.outbox import OutboxWatcher, Reason, Submission
+from gateway.control import ControlServer
+from gateway.messages.ports import Task
+from gateway.partners.errors import OperationError
+from gateway.pipeline import delivery, inbound, posting, sweeper
+from gateway.pipeline.outbound import RefusedError, submit_document
+from gateway.pipeline.receipts import Receipts
+from gateway.pipeline.receive import Inbox
+from gateway.service.context import Context, open_context, utc_now
+from gateway.service.operations import OPERATIONS
+from gateway.settings import Settings
+from gateway.store import ledger
+from gateway.store.errors import StoreBusyError
+from gateway.transports.as2.receive import As2Receiver
+from gateway.transports.as2.server import As2Server, ServerLimits, TlsFiles
+
+__all__ = ["LISTENERS", "run"]
+
+logger = logging.getLogger(__name__)
+
+#: Where the running service writes its addresses, relative to the working directory.
+LISTENERS = Path("run/listeners.json")
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_LOG_BYTES, _LOG_FILES = 20_000_000, 5
+
+
+def run(directory: Path, role: str = "all") -> None:
+    """Run the gateway of a working directory until SIGTERM or Ctrl-C.
+
+    Raises what ``open_context`` raises, OSError or CannotListenError when a port is taken, and OperationError for
+    a role that this set-up cannot run by itself.
+    """
+    if role != "all":
+        raise OperationError(
+            f"The role {role} cannot run by itself: this release runs every role in one process on SQLite.",
+            "Use `gateway up` without --role.",
+        )
+    reactor = _reactor()
+    context = open_context(directory)
+    _log_to(context.settings)
+    service = _Service(context, reactor)
+    try:
+        service.start()
+    except BaseException:
+        service.stop_threads()
+        context.close()
+        raise
+    reactor.addSystemEventTrigger("before", "shutdown", service.stop)
+    reactor.run()
+
+
+def _reactor() -> Any:
+    """The one reactor: asyncio's loop, chosen before anything imports it."""
+    if "twisted.internet.reactor" not in sys.modules:
+        from twisted.internet import asyncioreactor
+
+        asyncioreactor.install()  # type: ignore[no-untyped-call]
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def _log_to(settings: Settings) -> None:
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    path = settings.paths.log
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers = [logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES)]
+    logging.basicConfig(level=settings.log.level.upper(), format=_LOG_FORMAT, handlers=handlers, force=True)
+
+
+class _Service:
+    """The parts of one running gateway, in the order in which they start."""
+
+    def __init__(self, context: Context, reactor: Any) -> None:
+        self._context = context
+        self._reactor = reactor
+        settings, pipeline = context.settings, context.pipeline
+        self._sweeper = sweeper.Sweeper(pipeline)
+        self._outbox = OutboxWatcher(
+            settings.paths.outbox,
+            self._hand_in,
+            scan_seconds=settings.folders.scan_seconds,
+            settle_seconds=settings.folders.settle_seconds,
+            max_bytes=settings.folders.max_file_bytes,
+        )
+        self._control = ControlServer(settings.paths.control_socket, self._operations())
+        self._as2 = self._as2_server()
+        self._started: list[Callable[[], None]] = []
+
+    def _operations(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        def bound(name: str) -> Callable[[dict[str, Any]], Any]:
+            return lambda parameters: OPERATIONS[name](self._context, parameters)
+
+        return {name: bound(name) for name in OPERATIONS}
+
+    def _as2_server(self) -> As2Server:
+        context, settings = self._context, self._context.settings
+        receiver = As2Receiver(
+            context.relationships,
+            Inbox(context.pipeline),
+            clock=utc_now,
+            host=context.pipeline.message_host,
+            mdns=Receipts(context.pipeline),
+            on_unknown=self._unknown_as2,
+        )
+        tls = settings.as2
+        files = None
+        if tls.tls_certificate is not None and tls.tls_key is not None:
+            files = TlsFiles(settings.paths.home / tls.tls_certificate, settings.paths.home / tls.tls_key)
+        limits = ServerLimits(
+            max_body_bytes=settings.as2.max_body_bytes,
+            connections=settings.limits.max_connections,
+            connections_per_address=settings.limits.max_connections_per_address,
+        )
+        endpoint = settings.as2.endpoint
+        return As2Server(
+            self._reactor,
+            receiver,
+            host=endpoint.host,
+            port=endpoint.port,
+            path=settings.as2.path,
+            limits=limits,
+            tls=files,
+            healthy=self._healthy,
+            spool_dir=settings.paths.blobs,
+        )
+
+    # -- start and stop ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Recover, start the workers, open the doors; called in the reactor's thread before it runs."""
+        context = self._context
+        pipeline = context.pipeline
+        context.relationships.refresh()
+        repaired = sweeper.recover(pipeline)
+        if repaired:
+            logger.info("%d deliveries were under way when the process ended last time; they go on", repaired)
+        handlers = {
+            Task.PROCESS: lambda key: inbound.process(pipeline, key),
+            Task.POST: lambda key: posting.post(pipeline, key),
+            Task.DRAIN: lambda key: delivery.drain(pipeline, key),
+        }
+        context.work.run(handlers, context.settings.work.threads)
+        self._started.append(context.work.stop)
+        self._sweeper.start()
+        self._started.append(self._sweeper.stop)
+        self._outbox.start()
+        self._started.append(self._outbox.stop)
+        self._control.start()
+        self._started.append(self._control.stop)
+        self._as2.start()
+        self._announce()
+
+    def _announce(self) -> None:
+        settings = self._context.settings
+        host, port = self._as2.address
+        self._context.relationships.set_public_url(self._as2.url)
+        listeners = {"as2": self._as2.url, "host": host, "port": port, "pid": os.getpid()}
+        path = settings.paths.home / LISTENERS
+        write_whole_file(path, json.dumps(listeners).encode())
+        click.echo(f"{settings.company.name} ({settings.company.code})")
+        click.echo(f"  AS2       {self._as2.url}")
+        click.echo(f"  inbox     {settings.paths.inbox}")
+        click.echo(f"  outbox    {settings.paths.outbox}")
+        click.echo("ready")
+        sys.stdout.flush()
+
+    def stop(self) -> Any:
+        """Close the doors, then end everything else in a thread; a Deferred that fires when all has ended."""
+        from twisted.internet.threads import deferToThread
+
+        stopped = self._as2.stop()
+        return stopped.addBoth(lambda _result: deferToThread(self._end))
+
+    def _end(self) -> None:
+        self.stop_threads()
+        (self._context.settings.paths.home / LISTENERS).unlink(missing_ok=True)
+        self._context.close()
+        logger.info("stopped")
+
+    def stop_threads(self) -> None:
+        """Stop what was started, the last first."""
+        while self._started:
+            self._started.pop()()
+
+    # -- ports -------------------------------------------------------------------------------------------------
+
+    def _hand_in(self, path: Path, body: bytes) -> Submission:
+        """One file of the outbox: queued, refused with every reason, or to be tried again."""
+        try:
+            done = submit_document(self._context.pipeline, body, actor=f"outbox:{path.name}")
+        except RefusedError as error:
+            return Submission("refused", tuple(Reason(r.path, r.message, r.fix) for r in error.reasons))
+        except StoreBusyError as error:
+            return Submission("later", (Reason("", str(error)),))
+        return Submission("sent", reference=done.document_id)
+
+    def _unknown_as2(self, as2_from: str, as2_to: str, address: str) -> None:
+        """Somebody used AS2 names that no profile has: noted for staff, nothing stored of the message."""
+        reason = f'A message from "{as2_from[:128]}" to "{as2_to[:128]}" was refused: no profile has these names.'
+        self._context.store.writer.run(
+            lambda session: ledger.append(
+                session,
+                at=utc_now(),
+                kind="as2-unknown",
+                subject_type="address",
+                subject_id=address,
+                actor="as2",
+                reason=reason,
+            )
+        )
+
+    def _healthy(self) -> bool:
+        """True while there is room on the disk; below the reserve partners are told to come later."""
+        settings = self._context.settings
+        return shutil.disk_usage(settings.paths.home).free >= settings.limits.min_free_disk_bytes

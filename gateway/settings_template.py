@@ -1,0 +1,98 @@
+"""The text of a new ``gateway.toml``: every setting with its default and what it means."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.settings import Company
+
+__all__ = ["SETTINGS_FILE", "settings_text", "write_default"]
+
+#: Name of the settings file in a working directory.
+SETTINGS_FILE = "gateway.toml"
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'
+
+
+_TEMPLATE = """\
+# Settings of one gateway. Everything that is commented out shows its default.
+# A variable GATEWAY_<SECTION>_<NAME> overrides a line, for example GATEWAY_AS2_LISTEN=0.0.0.0:4080.
+# Relative paths are relative to this file. Check after a change: gateway doctor
+
+[company]
+# Who we are towards every partner; a partner's profile may override the ids.
+code = {code}  # in documents and folders: a-z, 0-9 and "-"
+name = {name}
+isa_qualifier = {isa_qualifier}  # ISA05/ISA07
+isa_id = {isa_id}  # ISA06/ISA08, at most 15 characters
+gs_id = {gs_id}  # GS02/GS03
+as2_name = {as2_name}  # AS2-From of what we send; case-sensitive
+time_zone = {time_zone}  # IANA name; dates and times in our envelopes
+
+[as2]
+listen = {listen}  # host:port; use 0.0.0.0:4080 when partners connect directly
+# path = "/as2"
+{public_url}
+# tls_certificate = "keys/tls.crt"   # PEM chain; leave both out behind a TLS proxy
+# tls_key = "keys/tls.key"
+# max_body_bytes = 104857600
+
+[store]
+# database = "gateway.db"            # SQLite file on a local disk, or a database URL
+# blobs = "blobs"                    # payloads above 256 KiB
+
+[folders]
+# inbox = "inbox"                    # documents for the back office appear here
+# outbox = "outbox"                  # documents from the back office are picked up here
+# scan_seconds = 1.0                 # between two looks at the outbox
+# settle_seconds = 1.0               # a file must be unchanged for so long before it is read
+# max_file_bytes = 104857600
+
+[limits]
+# max_payload_bytes = 209715200      # after decryption and decompression
+# max_compression_ratio = 100
+# max_connections = 100
+# max_connections_per_address = 10
+# min_free_disk_bytes = 536870912    # below it partners get "try later"
+
+[work]
+# slots = 4                          # worker threads; unset = two for each processor
+
+[log]
+# level = "info"                     # debug, info, warning, error
+# file = "log/gateway.log"           # "" = standard error only
+"""
+
+
+def settings_text(company: Company, *, listen: str = "127.0.0.1:4080", public_url: str | None = None) -> str:
+    """The commented text of a new ``gateway.toml``."""
+    values = {name: _quoted(str(value)) for name, value in company.model_dump().items()}
+    url = (
+        f"public_url = {_quoted(public_url)}"
+        if public_url
+        else '# public_url = "https://edi.example.com/as2"   # as partners reach us'
+    )
+    return _TEMPLATE.format(**values, listen=_quoted(listen), public_url=url)
+
+
+def write_default(
+    directory: Path,
+    company: Company,
+    *,
+    listen: str = "127.0.0.1:4080",
+    public_url: str | None = None,
+) -> str:
+    """Write a new ``gateway.toml`` and return its text. Raises FileExistsError rather than overwrite."""
+    text = settings_text(company, listen=listen, public_url=public_url)
+    with (directory / SETTINGS_FILE).open("x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return text

@@ -1,0 +1,61 @@
+"""What can go wrong in the store, each with a sentence that says where, why and what to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "LedgerTamperedError",
+    "PayloadCorruptError",
+    "PayloadMissingError",
+    "SecretError",
+    "StoreBusyError",
+    "StoreClosedError",
+    "StoreError",
+    "StoreLockedError",
+    "StoreMissingError",
+    "StoreOutdatedError",
+    "StoreReadOnlyError",
+]
+
+
+class StoreError(Exception):
+    """The base of every error of the store; its text is a plain sentence for people."""
+
+
+class StoreBusyError(StoreError):
+    """The writer's queue is full: nothing was stored, try again (a server answers 503)."""
+
+
+class StoreClosedError(StoreError):
+    """The store was closed before or while the work was handed in: nothing was stored."""
+
+
+class StoreLockedError(StoreError):
+    """Another process writes to this database; only one may."""
+
+
+class StoreMissingError(StoreError):
+    """There is no database at the given place."""
+
+
+class StoreOutdatedError(StoreError):
+    """The tables of the database are older or newer than this version of the gateway."""
+
+
+class StoreReadOnlyError(StoreError):
+    """The store was opened for reading only."""
+
+
+class PayloadMissingError(StoreError):
+    """A payload, or the file that held it, is not there."""
+
+
+class PayloadCorruptError(StoreError):
+    """A payload's bytes no longer have the digest under which they were stored."""
+
+
+class SecretError(StoreError):
+    """A secret or the key that opens it is missing, wrong or unsafe."""
+
+
+class LedgerTamperedError(StoreError):
+    """The ledger's last event and its recorded head disagree, so no event can be appended."""

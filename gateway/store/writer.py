@@ -1,0 +1,271 @@
+"""The single writer: every change of the database goes through it and is durable when the caller hears of it.
+
+How it works on SQLite (``GroupWriter``). One thread takes one piece of work, drains up to 31 more without
+waiting, runs them in one ``BEGIN IMMEDIATE … COMMIT`` and resolves each caller after COMMIT has returned, so
+one fsync serves a whole group. The group is optimistic: when a piece of work raises, the transaction is
+rolled back and the same group runs once more with a savepoint for each piece, so that a duplicate sinks only
+itself. A failure of the database itself (disk full, I/O error, a failed COMMIT) fails the whole group: nobody
+gets an answer that the disk does not hold.
+
+Work is a function of a Session. It may run twice, so it changes nothing but the session; it never commits,
+never rolls back the session and never waits for another thread (``session.begin_nested()`` is welcome). What
+must happen only once, and only after COMMIT, is registered with ``after_commit``.
+
+On PostgreSQL (``DirectWriter``) each piece of work is a plain transaction in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway.store.errors import StoreBusyError, StoreClosedError
+from gateway.store.faults import fault_point
+
+__all__ = ["DirectWriter", "GroupWriter", "Writer", "after_commit", "new_session"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Most pieces of work in one commit.
+GROUP_LIMIT = 32
+#: Pieces of work that may wait before the writer says that it is busy.
+QUEUE_LIMIT = 1024
+#: Threads that serve ``submit`` on PostgreSQL.
+DIRECT_THREADS = 8
+
+_HOOKS = "after_commit"
+
+
+class Writer(Protocol):
+    """What every writer offers; see the module text for the rules that a piece of work keeps."""
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Run ``work`` in a transaction and return its value after COMMIT.
+
+        Raises what ``work`` raised (nothing was stored), StoreBusyError when the queue is full,
+        StoreClosedError after ``close``.
+        """
+        ...
+
+    def submit(self, work: Callable[[Session], T]) -> Future[T]:
+        """Like ``run`` but returns at once; the future is resolved after COMMIT."""
+        ...
+
+    def close(self) -> None:
+        """Finish what waits, then stop; further work is refused."""
+        ...
+
+
+def after_commit(session: Session, hook: Callable[[], None]) -> None:
+    """Call ``hook`` once, in the writer's thread, after the transaction of ``session`` is durable.
+
+    The same hook registered twice in one transaction runs once. A rolled-back transaction runs no hook. A
+    hook is short and never waits; an exception in it is logged, the transaction stands.
+    """
+    hooks: list[Callable[[], None]] = session.info.setdefault(_HOOKS, [])
+    if hook not in hooks:
+        hooks.append(hook)
+
+
+def new_session(connection: Connection, info: dict[str, Any], *, savepoint: bool = False) -> Session:
+    """A session inside an open transaction of ``connection``; its commit ends only its own part."""
+    return Session(
+        bind=connection,
+        expire_on_commit=False,
+        join_transaction_mode="create_savepoint" if savepoint else "rollback_only",
+        info=dict(info),
+    )
+
+
+def _run_hooks(hooks: list[Callable[[], None]]) -> None:
+    for hook in hooks:
+        try:
+            hook()
+        except Exception:
+            logger.exception("A hook after a commit failed; the commit itself stands")
+
+
+@dataclass(slots=True)
+class _Item:
+    """One piece of work on its way through the writer."""
+
+    work: Callable[[Session], Any]
+    future: Future[Any]
+    value: Any = None
+    error: Exception | None = None
+
+
+def _sinks_only_itself(error: Exception) -> bool:
+    """True for a constraint violation and for an error of the work, False for a failing database or disk."""
+    return isinstance(error, IntegrityError) or not isinstance(error, DBAPIError | OSError)
+
+
+class GroupWriter:
+    """One thread, one connection, group commit (SQLite)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        info: dict[str, Any],
+        *,
+        queue_limit: int = QUEUE_LIMIT,
+        group_limit: int = GROUP_LIMIT,
+    ) -> None:
+        self._engine = engine
+        self._info = info
+        self._group_limit = group_limit
+        self._queue: queue.Queue[_Item | None] = queue.Queue(queue_limit)
+        self._closed = False
+        self._gate = threading.Lock()
+        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Session], T]) -> Future[T]:
+        """Queue ``work``; see ``Writer.submit``."""
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                raise StoreClosedError("The store is closed; nothing was written.")
+            try:
+                self._queue.put_nowait(_Item(work, future))
+            except queue.Full:
+                raise StoreBusyError(
+                    f"The database writer has {self._queue.maxsize} changes waiting and takes no more now; "
+                    "nothing was stored, try again in a moment."
+                ) from None
+        return future
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Queue ``work`` and wait for its commit; see ``Writer.run``."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError(
+                "writer.run was called inside a piece of work; use the session that the work was given."
+            )
+        return self.submit(work).result()
+
+    def close(self) -> None:
+        """Refuse new work, commit what waits, end the thread."""
+        with self._gate:
+            already, self._closed = self._closed, True
+        if not already:
+            self._queue.put(None)
+        self._thread.join()
+
+    # -- the writer's thread ---------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while True:
+            item = self._queue.get()
+            if item is None:
+                return
+            group, last = self._drain(item)
+            if group:
+                self._serve_group(group)
+            if last:
+                return
+
+    def _drain(self, first: _Item) -> tuple[list[_Item], bool]:
+        """The group that starts with ``first`` (cancelled work left out), and True when the end was seen."""
+        group = [first] if first.future.set_running_or_notify_cancel() else []
+        while len(group) < self._group_limit:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return group, True
+            if item.future.set_running_or_notify_cancel():
+                group.append(item)
+        return group, False
+
+    def _serve_group(self, group: list[_Item]) -> None:
+        try:
+            hooks = self._attempt(group, savepoints=False)
+            if hooks is None:
+                hooks = self._attempt(group, savepoints=True) or []
+        except Exception as error:
+            logger.exception("A group of %d changes could not be committed", len(group))
+            for item in group:
+                item.future.set_exception(item.error or error)
+            return
+        _run_hooks(hooks)
+        for item in group:
+            if item.error is None:
+                item.future.set_result(item.value)
+            else:
+                item.future.set_exception(item.error)
+
+    def _attempt(self, group: list[_Item], *, savepoints: bool) -> list[Callable[[], None]] | None:
+        """Run the group in one transaction and commit it.
+
+        Returns the hooks to run, or None when the group was rolled back and must run with savepoints.
+        Raises when the database itself fails; nothing of the group is stored then.
+        """
+        hooks: list[Callable[[], None]] = []
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            for item in group:
+                session = new_session(connection, self._info, savepoint=savepoints)
+                try:
+                    item.value = item.work(session)
+                    session.commit()
+                except Exception as error:
+                    session.rollback()
+                    if not _sinks_only_itself(error):
+                        raise
+                    if not savepoints:
+                        if transaction.is_active:  # the session had not begun, so it undid nothing
+                            transaction.rollback()
+                        return None
+                    item.error = error
+                else:
+                    hooks.extend(h for h in session.info.get(_HOOKS, ()) if h not in hooks)
+                finally:
+                    session.close()
+            fault_point("store.before_commit")
+            transaction.commit()
+        fault_point("store.after_commit")
+        return hooks
+
+
+class DirectWriter:
+    """Plain transactions, one for each piece of work (PostgreSQL)."""
+
+    def __init__(self, engine: Engine, info: dict[str, Any], *, threads: int = DIRECT_THREADS) -> None:
+        self._engine = engine
+        self._info = info
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="store-writer")
+        self._closed = False
+
+    def submit(self, work: Callable[[Session], T]) -> Future[T]:
+        """Run ``work`` in a thread of the pool; see ``Writer.submit``."""
+        if self._closed:
+            raise StoreClosedError("The store is closed; nothing was written.")
+        return self._pool.submit(self.run, work)
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Run ``work`` in a transaction of its own; see ``Writer.run``."""
+        if self._closed:
+            raise StoreClosedError("The store is closed; nothing was written.")
+        with Session(self._engine, expire_on_commit=False, info=dict(self._info)) as session:
+            value = work(session)
+            fault_point("store.before_commit")
+            session.commit()
+            fault_point("store.after_commit")
+            _run_hooks(session.info.get(_HOOKS, []))
+        return value
+
+    def close(self) -> None:
+        """Refuse new work and wait for what runs."""
+        self._closed = True
+        self._pool.shutdown(wait=True)

@@ -1,0 +1,262 @@
+"""One HTTP POST from a worker thread: checked address, verified TLS, no redirects, hard limits on time and
+size.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from gateway.transports.as2.cms import TheirCertificate
+from gateway.transports.as2.relationship import TlsTrust, origin
+
+__all__ = ["HttpAnswer", "PostError", "Target", "post", "target_of"]
+
+#: Answers are receipts of a few kilobytes.
+MAX_ANSWER_BYTES = 1 << 20
+#: Slowest upload that is waited for, in bytes a second.
+_SLOWEST = 4096
+_INTERIM = frozenset({102, 103})
+#: Addresses at which cloud machines hand out credentials, beyond the link-local ones.
+_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200"})
+
+
+class PostError(Exception):
+    """The request could not be made or got no answer; ``str()`` is a sentence for staff."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        #: True when another try cannot help.
+        self.final = final
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A checked address, resolved once: what was checked is what is connected to."""
+
+    url: str
+    secure: bool
+    host: str
+    port: int
+    #: Path and query for the request line.
+    resource: str
+    addresses: tuple[str, ...]
+
+
+def target_of(url: str) -> Target:
+    """Check and resolve an address. Raises PostError for anything but http(s), for credentials inside, for
+    hosts that do not resolve, and for link-local, metadata, multicast and unspecified addresses.
+    """
+    found = origin(url)
+    if found is None or any(not "!" <= character <= "~" for character in url):
+        raise PostError(
+            f"“{url[:200]}” is not an http or https address without user and password: correct it in the profile.",
+            final=True,
+        )
+    scheme, host, port = found
+    try:
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise PostError(
+            f"The name {host} cannot be resolved ({error}): check the address and the network."
+        ) from error
+    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in resolved))
+    for address in addresses:
+        if _forbidden(address):
+            raise PostError(
+                f"{host} resolves to {address}, an address that partners never have; nothing was sent.",
+                final=True,
+            )
+    parts = urlsplit(url)
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(url, scheme == "https", host, port, resource, addresses)
+
+
+def _forbidden(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    return parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or str(parsed) in _METADATA
+
+
+class _Response(http.client.HTTPResponse):
+    """Skips interim answers (102, 103), which say nothing about the outcome (RFC 9110 §15.2)."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(20):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status not in _INTERIM:
+                return version, status, reason
+            for _ in range(100):
+                if self.fp.readline(65_537) in (b"\r\n", b"\n", b""):
+                    break
+        raise http.client.HTTPException("too many interim answers")
+
+
+class _Connection(http.client.HTTPConnection):
+    """Connects to the addresses that were checked, with TLS on top when the target is secure."""
+
+    response_class = _Response
+
+    def __init__(
+        self, target: Target, context: ssl.SSLContext | None, pins: frozenset[bytes], timeout: float
+    ) -> None:
+        super().__init__(target.host, target.port, timeout=timeout)
+        self._target = target
+        self._context = context
+        self._pins = pins
+
+    def connect(self) -> None:
+        raw = self._reach()
+        if self._context is None:
+            self.sock = raw
+            return
+        try:
+            secure = self._context.wrap_socket(raw, server_hostname=self._target.host)
+        except (OSError, ValueError):
+            raw.close()
+            raise
+        if self._pins and secure.getpeercert(binary_form=True) not in self._pins:
+            secure.close()
+            raise PostError(
+                f"The server {self._target.host} shows a certificate that is not pinned in the profile; nothing "
+                "was sent. Ask the partner whether they changed it."
+            )
+        self.sock = secure
+
+    def _reach(self) -> socket.socket:
+        problem: OSError | None = None
+        for address in self._target.addresses:
+            try:
+                sock = socket.create_connection((address, self._target.port), self.timeout)
+            except OSError as error:
+                problem = error
+                continue
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+        raise problem or OSError("no address")
+
+
+def post(
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    connect_timeout: float,
+    response_timeout: float,
+    tls: TlsTrust | None = None,
+    pinned: Sequence[TheirCertificate] = (),
+) -> HttpAnswer:
+    """POST ``body`` and return the answer. Timeouts in seconds; the answer is at most MAX_ANSWER_BYTES.
+
+    Raises PostError, and nothing else, for whatever the network or the peer does.
+    """
+    target = target_of(url)
+    trust = tls or TlsTrust()
+    pins = (
+        frozenset(one.certificate.public_bytes(Encoding.DER) for one in pinned)
+        if trust.pinned
+        else frozenset()
+    )
+    if target.secure and trust.pinned and not pins:
+        raise PostError(
+            "No pinned TLS certificate of the partner is valid today: add the current one.", final=True
+        )
+    context = _context(trust.pinned, trust.client_pem) if target.secure else None
+    connection = _Connection(target, context, pins, connect_timeout)
+    try:
+        return _exchange(connection, target, headers, body, response_timeout)
+    except PostError:
+        raise
+    except ssl.SSLError as error:
+        raise PostError(
+            f"TLS with {target.host} failed: {error.reason or error}. Check both certificates."
+        ) from error
+    except TimeoutError as error:
+        raise PostError(f"{target.host} did not answer in time.") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        words = str(error) or type(error).__name__
+        raise PostError(f"The exchange with {target.host}:{target.port} broke: {words}.") from error
+    finally:
+        connection.close()
+
+
+def _exchange(
+    connection: _Connection, target: Target, headers: Sequence[tuple[str, str]], body: bytes, timeout: float
+) -> HttpAnswer:
+    connection.connect()
+    sock = connection.sock
+    sock.settimeout(timeout)
+    watchdog = threading.Timer(timeout + len(body) / _SLOWEST, _cut, (sock,))
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        connection.putrequest("POST", target.resource, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.putheader("Connection", "close")
+        connection.endheaders()
+        early = _send(connection, body)
+        response = connection.getresponse()
+        content = response.read(MAX_ANSWER_BYTES + 1)
+    finally:
+        watchdog.cancel()
+    if len(content) > MAX_ANSWER_BYTES:
+        raise PostError(
+            f"{target.host} answered with more than {MAX_ANSWER_BYTES} bytes; that is no receipt."
+        )
+    if early is not None and response.status < 300:
+        raise early
+    return HttpAnswer(response.status, tuple(response.getheaders()), content)
+
+
+def _send(connection: _Connection, body: bytes) -> OSError | None:
+    """Send the body. A peer that refuses early closes its side: its answer may still be there to read."""
+    try:
+        connection.send(body)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        return error
+    return None
+
+
+def _cut(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+@lru_cache(maxsize=32)
+def _context(pinned: bool, client_pem: bytes) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if pinned:
+        # The peer's certificate is compared byte for byte with the pinned ones before anything is sent.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if client_pem:
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+            file.write(client_pem)
+            file.flush()
+            context.load_cert_chain(file.name)
+    return context

@@ -1,0 +1,101 @@
+"""The operations on partners."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from gateway.partners.errors import OperationError, PartnerFileError
+from gateway.partners.operations import OPERATIONS, WRITES
+from gateway.partners.profile import PartnerProfile
+
+
+def file(text: str, **more: Any) -> dict[str, Any]:
+    return {"name": "f.yaml", "text": text, **more}
+
+
+HARBOR = file("code: harbor\nname: Harbor\nstatus: live\nids: {isa: {id: HARBOR}, as2: HARBOR}\n")
+
+
+def run(session: Session, now: datetime, operation: str, **parameters: Any) -> dict[str, Any]:
+    result = OPERATIONS[operation](session, now, **parameters)
+    assert json.loads(json.dumps(result)) == result
+    return result
+
+
+def test_applying_files_creates_and_a_dry_run_only_tells(session: Session, now: datetime) -> None:
+    told = run(session, now, "partner.apply", files=[HARBOR], author="kim", dry_run=True)
+    assert (told["applied"], told["changes"][0]["action"]) == (False, "create")
+    assert run(session, now, "partner.list") == {"partners": []}
+    done = run(session, now, "partner.apply", files=[HARBOR], author="kim", reason="first")
+    assert (done["applied"], done["changes"]) == (True, told["changes"])
+
+
+def test_the_presets_and_certificates_that_came_along_are_used(session: Session, now: datetime, pem: str) -> None:
+    text = "code: a\nname: A\npreset: own\nas2: {certificates: {file: a.pem}}\n"
+    given = file(text, files={"a.pem": pem}, presets={"own": "notes: ours\n"})
+    packaged = file("code: b\nname: B\npreset: generic-supplier\n")
+    run(session, now, "partner.apply", files=[given, packaged], author="kim")
+    shown = run(session, now, "partner.show", name="a")
+    assert shown["profile"]["notes"] == "ours"
+    (certificate,) = shown["certificates"]
+    assert (certificate["subject"], certificate["active"]) == ("CN=harbor", True)
+    assert shown["certificate_ends"] == certificate["not_after"]
+
+
+def test_all_files_are_applied_or_none(session: Session, now: datetime) -> None:
+    with pytest.raises(PartnerFileError, match=r"f\.yaml:1"):
+        run(session, now, "partner.apply", files=[HARBOR, file("code: X\nname: X\n")], author="kim")
+    assert run(session, now, "partner.list")["partners"] == []
+
+
+def test_a_change_needs_a_partner_and_an_author(session: Session, now: datetime) -> None:
+    with pytest.raises(OperationError, match="No partner"):
+        run(session, now, "partner.apply", files=[], author="kim")
+    with pytest.raises(OperationError, match="author"):
+        run(session, now, "partner.apply", files=[HARBOR], author=" ")
+
+
+def test_the_list_shows_what_staff_look_for_first(session: Session, now: datetime) -> None:
+    run(session, now, "partner.apply", files=[HARBOR], author="kim")
+    (entry,) = run(session, now, "partner.list")["partners"]
+    assert (entry["code"], entry["status"], entry["version"], entry["isa"], entry["as2"]) == (
+        "harbor",
+        "live",
+        1,
+        ["ZZ:HARBOR"],
+        "HARBOR",
+    )
+    assert (entry["transport"], entry["certificate_ends"]) == (None, None)
+    assert entry["warnings"]
+
+
+def test_history_tells_what_each_version_changed_and_restore_goes_back(session: Session, now: datetime) -> None:
+    run(session, now, "partner.apply", files=[HARBOR], author="kim")
+    run(session, now, "partner.apply", files=[file(HARBOR["text"] + "notes: x\n")], author="lee", reason="why")
+    change = run(session, now, "partner.restore", name="harbor", version=1, author="kim", reason="back")
+    assert (change["action"], change["version"]) == ("update", 3)
+    versions = run(session, now, "partner.history", name="harbor")["versions"]
+    assert [entry["version"] for entry in versions] == [3, 2, 1]
+    assert versions[1]["differences"] == [{"path": "notes", "old": "", "new": "x"}]
+    assert versions[1]["reason"] == "why"
+    shown = run(session, now, "partner.show", name="harbor", version=2)
+    assert (shown["version"], shown["current_version"], shown["changed"]["author"]) == (2, 3, "lee")
+
+
+def test_exported_profiles_are_whole(session: Session, now: datetime) -> None:
+    run(session, now, "partner.apply", files=[HARBOR, file("code: b\nname: B\n")], author="kim")
+    everything = run(session, now, "partner.export")["partners"]
+    assert [PartnerProfile.model_validate(data).code for data in everything] == ["b", "harbor"]
+    assert len(run(session, now, "partner.export", names=["b"])["partners"]) == 1
+    with pytest.raises(OperationError, match='no partner "c"'):
+        run(session, now, "partner.export", names=["c"])
+
+
+def test_the_operations_that_write_are_named() -> None:
+    assert {"partner.apply", "partner.restore"} == WRITES
+    assert set(OPERATIONS) > WRITES

@@ -1,0 +1,44 @@
+"""Instants are aware UTC and JSON is the same text on every database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.base import JsonText, UtcDateTime
+
+DIALECTS = [sqlite.dialect(), postgresql.dialect()]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_an_instant_of_any_zone_is_stored_in_utc(dialect) -> None:
+    cairo = datetime(2026, 3, 1, 10, 30, tzinfo=timezone(timedelta(hours=2)))
+    stored = UtcDateTime().process_bind_param(cairo, dialect)
+    assert (stored.hour, stored.utcoffset()) == (8, timedelta(0))
+    assert UtcDateTime().process_result_value(stored, dialect) == cairo
+
+
+def test_an_instant_read_without_a_zone_is_utc() -> None:
+    read = UtcDateTime().process_result_value(datetime(2026, 3, 1, 8, 30), DIALECTS[0])
+    assert read == datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
+
+
+def test_a_naive_instant_is_refused_with_a_sentence() -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        UtcDateTime().process_bind_param(datetime(2026, 3, 1), DIALECTS[0])
+
+
+def test_nothing_stays_nothing() -> None:
+    for kind in (UtcDateTime(), JsonText()):
+        assert kind.process_bind_param(None, DIALECTS[0]) is None
+        assert kind.process_result_value(None, DIALECTS[0]) is None
+
+
+def test_json_has_sorted_keys_and_survives_lone_surrogates() -> None:
+    value = {"b": [1, None, True], "a": "\ud800é"}
+    stored = JsonText().process_bind_param(value, DIALECTS[0])
+    assert stored.startswith('{"a":')
+    assert stored.isascii()
+    assert JsonText().process_result_value(stored, DIALECTS[0]) == value
