@@ -17,6 +17,7 @@ import socket
 import stat
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,10 @@ CALL_SECONDS = 600.0
 IDLE_SECONDS = 30.0
 #: Clients served at one time; further ones wait in the listen queue.
 MAX_CLIENTS = 16
+#: Clients that may wait for their turn before a connection is refused for the moment.
+BACKLOG = 128
+#: Seconds a client keeps trying while the service has no room for it.
+CONNECT_SECONDS = 30.0
 
 _log = logging.getLogger("gateway.control")
 
@@ -93,9 +98,7 @@ def describe(error: BaseException) -> Failure | None:
         fix = str(getattr(error, "fix", "") or "")
         return Failure(sentence, fix, tuple(line for line in details if line not in sentence))
     if isinstance(error, OSError) and error.filename is not None:
-        return Failure(
-            f"{error.filename}: {error.strerror or error}.", "Check that it exists and its permissions."
-        )
+        return Failure(f"{error.filename}: {error.strerror or error}.", "Check that it exists and its permissions.")
     return None
 
 
@@ -141,7 +144,7 @@ class ControlServer:
             with _short_address(self.path) as address:
                 listener.bind(address)
             self.path.chmod(0o600)
-            listener.listen(MAX_CLIENTS)
+            listener.listen(BACKLOG)
         except OSError:
             listener.close()
             raise
@@ -157,14 +160,14 @@ class ControlServer:
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self.path.unlink(missing_ok=True)
+        if self._thread is not None:
+            self._thread.join(timeout)
         with self._lock:
             clients = dict(self._clients)
         for client, thread in clients.items():
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RD)  # an answer on its way still gets out
             thread.join(timeout)
-        if self._thread is not None:
-            self._thread.join(timeout)
         self._listener = self._thread = None
 
     def _accept(self) -> None:
@@ -178,22 +181,25 @@ class ControlServer:
                 _log.exception("the control socket could not take a client")
                 self._stopping.wait(0.2)  # out of file descriptors: wait rather than spin
                 continue
-            self._slots.acquire()  # returned by _serve; further clients wait in the listen queue
+            while not self._slots.acquire(timeout=0.2):  # returned by _serve; others wait in the backlog
+                if self._stopping.is_set():
+                    client.close()
+                    return
             thread = threading.Thread(target=self._serve, args=(client,), name="control-client", daemon=True)
             with self._lock:
                 self._clients[client] = thread
-            thread.start()
+                thread.start()
 
     def _serve(self, client: socket.socket) -> None:
         try:
             with client, client.makefile("rb") as lines:
                 client.settimeout(self._idle_seconds)
                 if not _same_user(client):
-                    _send(client, _refused("This socket serves the user that runs the service."))
+                    self._hang_up(client, "This socket serves the user that runs the service.")
                     return
                 while line := lines.readline(self._max_line_bytes + 1):
                     if len(line) > self._max_line_bytes:
-                        _send(client, _refused(f"The request is larger than {self._max_line_bytes} bytes."))
+                        self._hang_up(client, f"The request is larger than {self._max_line_bytes} bytes.")
                         return
                     answer = self._answer(line)
                     client.settimeout(None)
@@ -206,6 +212,14 @@ class ControlServer:
                 self._clients.pop(client, None)
             self._slots.release()
 
+    def _hang_up(self, client: socket.socket, why: str) -> None:
+        """Refuse and take no more; what is still on its way is thrown away so that the refusal arrives."""
+        _send(client, _refused(why))
+        client.shutdown(socket.SHUT_WR)
+        left = self._max_line_bytes
+        while left > 0 and (chunk := client.recv(min(left, 65_536))):
+            left -= len(chunk)
+
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
@@ -217,9 +231,7 @@ class ControlServer:
         operation = self._operations.get(name) if isinstance(name, str) else None
         if operation is None:
             known = ", ".join(sorted(self._operations))
-            return _refused(
-                f'The service has no operation "{name}"; it knows {known}.', "Use the same release."
-            )
+            return _refused(f'The service has no operation "{name}"; it knows {known}.', "Use the same release.")
         try:
             result = operation(request.get("parameters", {}))
             json.dumps(result)
@@ -249,14 +261,15 @@ def call(directory: Path | str, operation: str, /, **parameters: Any) -> Any:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(CALL_SECONDS)
         try:
-            with _short_address(path) as address:
-                client.connect(address)
+            _connect(client, path)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as exc:
             raise NotRunningError(f"No service runs in {directory}.", "Start it with `gateway up`.") from exc
         except PermissionError as exc:
             raise ControlError(
                 f"You may not use {path}.", "Run the command as the user that runs the service."
             ) from exc
+        except BlockingIOError as exc:
+            raise ControlError("The service has more commands to answer than it can.", "Try later.") from exc
         try:
             _send(client, {"operation": operation, "parameters": parameters})
             with client.makefile("rb") as lines:
@@ -266,6 +279,20 @@ def call(directory: Path | str, operation: str, /, **parameters: Any) -> Any:
     return _result(operation, answer)
 
 
+def _connect(client: socket.socket, path: Path) -> None:
+    """Connect; a full backlog (EAGAIN on a unix socket) is waited for."""
+    give_up = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            with _short_address(path) as address:
+                client.connect(address)
+            return
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+
+
 def is_running(directory: Path | str) -> bool:
     """Whether a service answers on the control socket of a working directory."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -273,6 +300,8 @@ def is_running(directory: Path | str) -> bool:
         try:
             with _short_address(socket_path(directory)) as address:
                 client.connect(address)
+        except BlockingIOError:  # its backlog is full: it is there, and busy
+            return True
         except OSError:
             return False
     return True
@@ -283,9 +312,7 @@ def _result(operation: str, answer: bytes) -> Any:
         reply = json.loads(answer)
         if reply["ok"]:
             return reply["result"]
-        failure = Failure(
-            str(reply["error"]), str(reply.get("fix", "")), tuple(map(str, reply.get("details", ())))
-        )
+        failure = Failure(str(reply["error"]), str(reply.get("fix", "")), tuple(map(str, reply.get("details", ()))))
     except (ValueError, KeyError, TypeError) as exc:
         raise _no_answer(operation) from exc
     raise ControlError(failure.error, failure.fix, failure.details)

@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from gateway import control
-from gateway.control import ControlError, ControlServer, Failure, NotRunningError, call, describe, socket_path
+from gateway.control import (
+    ControlError,
+    ControlServer,
+    Failure,
+    NotRunningError,
+    call,
+    describe,
+    is_running,
+    socket_path,
+)
 from gateway.partners.errors import OperationError
 
 
@@ -140,14 +149,39 @@ def test_a_silent_client_is_hung_up_on(tmp_path: Path) -> None:
 
 def test_many_clients_are_served_at_once(home: Path) -> None:
     answers: list[Any] = []
-    threads = [
-        threading.Thread(target=lambda n=n: answers.append(call(home, "echo", n=n))) for n in range(40)
-    ]
+    threads = [threading.Thread(target=lambda n=n: answers.append(call(home, "echo", n=n))) for n in range(40)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
     assert sorted(answer["n"] for answer in answers) == list(range(40))
+
+
+def test_a_service_without_room_is_waited_for_and_counts_as_running(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.socket.connect
+    refusals = iter([True, True, False])
+
+    def full(self: socket.socket, address: object) -> None:
+        if next(refusals):
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        real(self, address)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket.socket, "connect", full)
+        assert is_running(home)
+        assert call(home, "echo", a=1) == {"a": 1}
+    monkeypatch.setattr(control, "CONNECT_SECONDS", 0.0)
+    refusals = iter([True, True])
+    monkeypatch.setattr(socket.socket, "connect", full)
+    with pytest.raises(ControlError, match="more commands to answer"):
+        call(home, "echo")
+
+
+def test_a_service_is_seen_to_run_and_not_to_run(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert is_running(home)
+    assert not is_running(tmp_path_factory.mktemp("elsewhere"))
 
 
 def test_without_a_service_the_caller_learns_that_none_runs(tmp_path: Path) -> None:
@@ -211,6 +245,31 @@ def test_stopping_lets_a_running_operation_answer(tmp_path: Path) -> None:
     release.set()
     stopper.join(10)
     client.join(10)
+    assert answers == ["done"]
+
+
+def test_stopping_does_not_wait_for_clients_that_found_no_room(tmp_path: Path) -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def slow(_: dict[str, Any]) -> str:
+        started.set()
+        release.wait(10)
+        return "done"
+
+    server = ControlServer(socket_path(tmp_path), {"slow": slow}, max_clients=1)
+    server.start()
+    answers: list[Any] = []
+    first = threading.Thread(target=lambda: answers.append(call(tmp_path, "slow")))
+    first.start()
+    assert started.wait(10)
+    with socket.socket(socket.AF_UNIX) as second, control._short_address(socket_path(tmp_path)) as address:
+        second.connect(address)
+        server._stopping.set()
+        second.settimeout(10)
+        assert second.recv(1) == b""
+        release.set()
+        server.stop()
+    first.join(10)
     assert answers == ["done"]
 
 

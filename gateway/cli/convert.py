@@ -121,9 +121,7 @@ def _from_json(data: bytes) -> tuple[list[Document], list[str]]:
     return documents, complaints
 
 
-def _x12(
-    documents: list[Document], version: str | None, set_id: str | None, directory: Path | None
-) -> bytes:
+def _x12(documents: list[Document], version: str | None, set_id: str | None, directory: Path | None) -> bytes:
     from gateway.mapping import MapError, MappingError
     from gateway.mapping.x12_convert import Plain, x12_from_documents
     from gateway.standards.x12.writer import WriteError

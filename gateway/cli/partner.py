@@ -252,8 +252,18 @@ def _shown(path: str, value: Any) -> str | None:
         return f"{facts.subject}, SHA-256 {facts.fingerprint[:23]}…"
     if isinstance(value, dict) and "pem" in value:
         return _shown("x.pem", value["pem"])
-    text = value or "(empty)" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if isinstance(value, str):
+        text = value if value and value == value.strip() and value.isprintable() else json.dumps(value)
+    else:
+        text = json.dumps(_without_empty(value), ensure_ascii=False, sort_keys=True)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _without_empty(value: Any) -> Any:
+    """A group without the fields that say nothing."""
+    if isinstance(value, dict):
+        return {key: _without_empty(inner) for key, inner in value.items() if inner not in (None, [], {}, "")}
+    return [_without_empty(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _count(number: int, noun: str) -> str:

@@ -67,9 +67,7 @@ class Code(DocumentModel):
         return {"value": data} if isinstance(data, str) else data
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """A string is allowed wherever the object is."""
         json_schema = handler.resolve_ref_schema(handler(schema))
         return {

@@ -31,13 +31,7 @@ __all__ = [
 
 #: Any canonical document.
 Document = (
-    Order
-    | OrderAcknowledgment
-    | OrderChange
-    | OrderChangeAcknowledgment
-    | ShipNotice
-    | Invoice
-    | InventoryAdvice
+    Order | OrderAcknowledgment | OrderChange | OrderChangeAcknowledgment | ShipNotice | Invoice | InventoryAdvice
 )
 
 #: The class of each kind.

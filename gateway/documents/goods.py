@@ -1,4 +1,4 @@
-"""What is traded and how it is measured: item ids, descriptions, packing, prices, quantities, destinations, schedules."""
+"""What is traded and how it is measured: item ids, descriptions, packing, prices, destinations, parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import datetime
 
 from gateway.documents.base import Code, DocumentModel, Money, Number, new_list
 from gateway.documents.commerce import AllowanceCharge
-from gateway.documents.parties import BusinessDate, Note, Party, Reference
+from gateway.documents.facts import BusinessDate, Note, Reference
+from gateway.documents.parties import Party
+from gateway.documents.quantities import Quantity
 
 __all__ = [
     "Component",
@@ -17,8 +19,6 @@ __all__ = [
     "Measurement",
     "Pack",
     "Price",
-    "Quantity",
-    "Schedule",
     "item_id_of",
 ]
 
@@ -181,58 +181,6 @@ class Destination(DocumentModel):
     """SDQ01."""
     location: str | None = None
     """Place within the store (SDQ23)."""
-
-
-class Schedule(DocumentModel):
-    """A part of a line's quantity for one date (X12: SCH loop)."""
-
-    quantity: Number | None = None
-    """SCH01."""
-    unit: str | None = None
-    """SCH02."""
-    party: Code | None = None
-    """SCH03."""
-    party_name: str | None = None
-    """SCH04."""
-    type: str | None = None
-    """What happens then (SCH05)."""
-    code: str | None = None
-    """The partner's qualifier (SCH05)."""
-    date: datetime.date | None = None
-    """SCH06."""
-    time: datetime.time | None = None
-    """SCH07."""
-    second_type: Code | None = None
-    """SCH08."""
-    second_date: datetime.date | None = None
-    """SCH09."""
-    second_time: datetime.time | None = None
-    """SCH10."""
-    request_reference: str | None = None
-    """SCH11."""
-    assigned_id: str | None = None
-    """SCH12."""
-    references: list[Reference] = new_list()
-    """References of this part."""
-
-
-class Quantity(DocumentModel):
-    """A qualified quantity (X12: QTY)."""
-
-    type: str | None = None
-    """on_hand, available, on_order, backordered …"""
-    code: str | None = None
-    """The partner's qualifier (QTY01)."""
-    quantity: Number | None = None
-    """QTY02."""
-    unit: str | None = None
-    """QTY03."""
-    text: str | None = None
-    """QTY04."""
-    dates: list[BusinessDate] = new_list()
-    """Dates of this quantity (DTM below QTY)."""
-    schedule: list[Schedule] = new_list()
-    """What of it comes when (SCH below QTY)."""
 
 
 class Component(DocumentModel):

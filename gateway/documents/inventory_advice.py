@@ -7,21 +7,12 @@ from typing import Literal
 
 from gateway.documents.base import Code, DocumentModel, new_list
 from gateway.documents.envelope import Header
-from gateway.documents.goods import (
-    Description,
-    Destination,
-    ItemId,
-    LeadTime,
-    Measurement,
-    Pack,
-    Price,
-    Quantity,
-    Schedule,
-    item_id_of,
-)
+from gateway.documents.facts import BusinessDate, Contact, Note, Reference, reference_of
+from gateway.documents.goods import Description, Destination, ItemId, LeadTime, Measurement, Pack, Price, item_id_of
+from gateway.documents.parties import Party, party_of
+from gateway.documents.quantities import Quantity, Schedule
 from gateway.documents.commerce import Amount, Tax
 from gateway.documents.logistics import Handling, Load, Packaging
-from gateway.documents.parties import BusinessDate, Contact, Note, Party, Reference, party_of, reference_of
 
 __all__ = ["InventoryAdvice", "InventoryLine"]
 
@@ -76,9 +67,7 @@ class InventoryLine(DocumentModel):
 
     def quantity_of(self, *types: str) -> Decimal | None:
         """The first quantity of one of the types ("available"), in the order of the types."""
-        return next(
-            (entry.quantity for wanted in types for entry in self.quantities if entry.type == wanted), None
-        )
+        return next((entry.quantity for wanted in types for entry in self.quantities if entry.type == wanted), None)
 
     def item_id(self, *schemes: str) -> str | None:
         """The first item id under one of the schemes, in the order of the schemes."""

@@ -119,9 +119,7 @@ class Invoice(TradeHeader):
     def computed_total(self) -> Decimal:
         """Lines plus charges minus allowances plus taxes, unrounded; what `totals.total` is checked against."""
         total = sum((line.amount or Decimal(0) for line in self.lines), Decimal(0))
-        entries = [
-            entry for line in self.lines for entry in line.allowances_charges
-        ] + self.allowances_charges
+        entries = [entry for line in self.lines for entry in line.allowances_charges] + self.allowances_charges
         for entry in entries:
             sign = {"charge": 1, "allowance": -1}.get(str(entry.indicator or ""), 0)
             total += sign * (entry.amount or Decimal(0))

@@ -17,6 +17,7 @@ from gateway.documents.commerce import (
     TaxRegistration,
 )
 from gateway.documents.envelope import Header
+from gateway.documents.facts import BusinessDate, Contact, Note, Reference, date_of, reference_of
 from gateway.documents.goods import (
     Component,
     Description,
@@ -26,23 +27,13 @@ from gateway.documents.goods import (
     Measurement,
     Pack,
     Price,
-    Quantity,
-    Schedule,
     item_id_of,
 )
+from gateway.documents.parties import Party, party_of
+from gateway.documents.quantities import Quantity, Schedule
 from gateway.documents.logistics import Equipment, Handling, Load, Mark, Packaging, Paperwork, Routing
-from gateway.documents.parties import (
-    BusinessDate,
-    Contact,
-    Note,
-    Party,
-    Reference,
-    date_of,
-    party_of,
-    reference_of,
-)
 
-__all__ = ["Line", "TradeHeader"]
+__all__ = ["Line", "SummaryTotals", "TradeHeader"]
 
 
 class Line(DocumentModel):
@@ -143,6 +134,21 @@ class Line(DocumentModel):
         return None if self.quantity is None or self.price is None else self.quantity * self.price
 
 
+class SummaryTotals(DocumentModel):
+    """Weight and volume of a whole document (X12: CTT)."""
+
+    weight: Number | None = None
+    """CTT03."""
+    weight_unit: str | None = None
+    """CTT04."""
+    volume: Number | None = None
+    """CTT05."""
+    volume_unit: str | None = None
+    """CTT06."""
+    description: str | None = None
+    """CTT07."""
+
+
 class TradeHeader(Header):
     """The commercial header of an order, its acknowledgment or change, and in part of an invoice."""
 
@@ -152,6 +158,10 @@ class TradeHeader(Header):
     """Whose currency it is (CUR01); the seller's when absent."""
     exchange_rate: Number | None = None
     """CUR03."""
+    exchange_party: Code | None = None
+    """Whose currency `exchange_currency` is (CUR04)."""
+    exchange_currency: str | None = None
+    """The currency that `exchange_rate` leads to (CUR05)."""
     channel: str | None = None
     """Where the order came from: wholesale, web, phone; for the back office only."""
     references: list[Reference] = new_list()
@@ -206,6 +216,8 @@ class TradeHeader(Header):
     """N1."""
     payment: Payment | None = None
     """Payment facts of the back office; X12 does not carry them."""
+    summary: SummaryTotals | None = None
+    """Weight and volume of the whole document (CTT03-07)."""
     hash_total: Number | None = None
     """CTT02 when the partner uses one; computed again from the lines when written."""
 

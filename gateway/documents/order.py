@@ -6,9 +6,9 @@ import datetime
 from typing import Literal
 
 from gateway.documents.base import Code, DocumentModel, Number, new_list
+from gateway.documents.facts import BusinessDate
 from gateway.documents.goods import ItemId
 from gateway.documents.lines import Line, TradeHeader
-from gateway.documents.parties import BusinessDate
 
 __all__ = [
     "AcknowledgedLine",

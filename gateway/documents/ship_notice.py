@@ -9,18 +9,10 @@ from typing import Literal
 from gateway.documents.base import Code, DocumentModel, Money, Number, new_list
 from gateway.documents.commerce import AllowanceCharge, FreightTerms
 from gateway.documents.envelope import Header
+from gateway.documents.facts import BusinessDate, Contact, Note, Reference, date_of, reference_of
 from gateway.documents.goods import Component, Description, Destination, ItemId, Measurement, Pack, item_id_of
+from gateway.documents.parties import Party, party_of
 from gateway.documents.logistics import Equipment, Handling, Load, Mark, Packaging, Paperwork, Routing
-from gateway.documents.parties import (
-    BusinessDate,
-    Contact,
-    Note,
-    Party,
-    Reference,
-    date_of,
-    party_of,
-    reference_of,
-)
 
 __all__ = ["OrderRef", "Pallet", "ShipNotice", "Unit"]
 

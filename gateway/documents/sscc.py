@@ -15,9 +15,7 @@ def check_digit(digits: str) -> str:
     Weights 3 and 1 alternate from the right end. Raises SsccError when `digits` is not all digits.
     """
     if not (digits.isascii() and digits.isdigit()):
-        raise SsccError(
-            f'"{digits}" is not a row of digits, so it has no check digit. Give digits 0 to 9 only.'
-        )
+        raise SsccError(f'"{digits}" is not a row of digits, so it has no check digit. Give digits 0 to 9 only.')
     total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits)))
     return str(-total % 10)
 
@@ -31,13 +29,9 @@ def make_sscc(extension: int, company_prefix: str, serial: int) -> str:
     if not 0 <= extension <= 9:
         raise SsccError(f"extension digit {extension} is not one digit. Choose 0 to 9.")
     if not (company_prefix.isascii() and company_prefix.isdigit() and 4 <= len(company_prefix) <= 12):
-        raise SsccError(
-            f'company prefix "{company_prefix}" is not 4 to 12 digits. Use the prefix GS1 gave you.'
-        )
+        raise SsccError(f'company prefix "{company_prefix}" is not 4 to 12 digits. Use the prefix GS1 gave you.')
     if serial < 0 or len(str(serial)) > room:
-        raise SsccError(
-            f"serial {serial} does not fit: prefix {company_prefix} leaves room for {room} digits."
-        )
+        raise SsccError(f"serial {serial} does not fit: prefix {company_prefix} leaves room for {room} digits.")
     body = f"{extension}{company_prefix}{serial:0{room}d}"
     return body + check_digit(body)
 

@@ -92,11 +92,7 @@ def difference(anchor: str, received: Sequence[Received], scope: Scope, ranges: 
                 _close(anchor, steps[step], taken, written, of, ranges, pending, entries)
                 pending, step = [], step + 1
             segment = segment_to_json(_received_key(item))  # type: ignore[arg-type]
-            if (
-                step < len(steps)
-                and steps[step].kind == "replaced"
-                and steps[step].c1 < index < steps[step].c2
-            ):
+            if step < len(steps) and steps[step].kind == "replaced" and steps[step].c1 < index < steps[step].c2:
                 pending.append((index, {_KEPT: segment}))
             else:
                 ordinal = steps[step].w1 if step < len(steps) else of
@@ -195,8 +191,7 @@ def _close(
         return
     if step.kind == "extra":
         entries += [
-            Extension(anchor=anchor, ordinal=step.w1, of=of, segment=_json(key))
-            for key in taken[step.c1 : step.c2]
+            Extension(anchor=anchor, ordinal=step.w1, of=of, segment=_json(key)) for key in taken[step.c1 : step.c2]
         ]
         return
     if step.kind == "spelled":
@@ -243,9 +238,7 @@ def _spellings(theirs: tuple[str, ...], ours: Written, ranges: Ranges) -> dict[s
         if any(index in differing for index in together):
             differing.update(together)
     return {
-        str(index + 1): SpelledElement(
-            received=_element_to_json(left[index]), written=_element_to_json(right[index])
-        )
+        str(index + 1): SpelledElement(received=_element_to_json(left[index]), written=_element_to_json(right[index]))
         for index in sorted(differing)
     }
 

@@ -139,9 +139,7 @@ def implied(places: int) -> Converter:
                 return str(int(scaled))
         except InvalidOperation:
             pass
-        raise ValueError(
-            f"{value} has more than {places} decimals, and the element holds {places}. Round it first."
-        )
+        raise ValueError(f"{value} has more than {places} decimals, and the element holds {places}. Round it first.")
 
     return Converter(f"implied:{places}", "decimal", read, write)
 

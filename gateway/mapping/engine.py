@@ -100,11 +100,7 @@ def _ranges(rules: Any) -> dict[str, list[tuple[int, int]]]:
             known = found.setdefault(rule.tag, [])
             known += [(g.first, g.last) for g in rule.groups if (g.first, g.last) not in known]
         else:
-            inner = (
-                rule.rules
-                if isinstance(rule, LoopRule)
-                else [r for level in rule.levels.values() for r in level]
-            )
+            inner = rule.rules if isinstance(rule, LoopRule) else [r for level in rule.levels.values() for r in level]
             for tag, ranges in _ranges(inner).items():
                 known = found.setdefault(tag, [])
                 known += [item for item in ranges if item not in known]
@@ -114,9 +110,7 @@ def _ranges(rules: Any) -> dict[str, list[tuple[int, int]]]:
 # -- reading --------------------------------------------------------------------------------------------------------------
 
 
-def read_document(
-    cmap: CompiledMap, root: LoopInstance, source: EnvelopeSource | None = None
-) -> MappingResult:
+def read_document(cmap: CompiledMap, root: LoopInstance, source: EnvelopeSource | None = None) -> MappingResult:
     """The document that a set carries. Total: what cannot be read stays in `extensions`, with a finding."""
     state = ReadState(anchors={name: [] for name in SECTIONS})
     values: dict[str, Any] = {"kind": cmap.kind}
@@ -309,9 +303,7 @@ def _hierarchy_holds(segments: Sequence[Written]) -> bool:
     return True
 
 
-def _apply(
-    cmap: CompiledMap, scopes: list[Scope], entries: Sequence[Extension], state: WriteState
-) -> list[Written]:
+def _apply(cmap: CompiledMap, scopes: list[Scope], entries: Sequence[Extension], state: WriteState) -> list[Written]:
     if not entries:
         return [segment for scope in scopes for segment in flatten(scope)]
     by_anchor: dict[str, list[Extension]] = {}
@@ -346,11 +338,7 @@ def _flatten(scope: Scope, restored: dict[str, Scope]) -> list[Written]:
 def _texts(entries: Sequence[Extension]) -> list[str]:
     texts = []
     for entry in entries:
-        runs = (
-            [entry.segment]
-            if entry.segment
-            else [run for run in entry.received or [] if isinstance(run, list)]
-        )
+        runs = [entry.segment] if entry.segment else [run for run in entry.received or [] if isinstance(run, list)]
         texts += ["*".join((tag, *elements)) for tag, elements in (segment_from_json(run) for run in runs)]
     return texts
 
@@ -358,11 +346,7 @@ def _texts(entries: Sequence[Extension]) -> list[str]:
 def _report_lost(lost: list[tuple[str, str]], known: dict[str, Scope], state: WriteState) -> None:
     state.findings = [finding for finding in state.findings if finding.code != "MAP-anchor-removed"]
     for anchor, text in lost:
-        why = (
-            "an edit changed what it belonged to"
-            if anchor in known
-            else f"{anchor} is no longer in the document"
-        )
+        why = "an edit changed what it belonged to" if anchor in known else f"{anchor} is no longer in the document"
         state.findings.append(
             Finding(
                 code="MAP-anchor-removed",

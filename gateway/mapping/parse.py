@@ -59,9 +59,7 @@ def parse_map(source: Source) -> ParsedMap:
         if not isinstance(top.get(key), str):
             raise top.error(f'a map says its {key}. Add "{key}: …".')
     if top["document"] not in KINDS:
-        raise top.error(
-            f'"{top["document"]}" is not a kind of document.{nearest(top["document"], KINDS)}', "document"
-        )
+        raise top.error(f'"{top["document"]}" is not a kind of document.{nearest(top["document"], KINDS)}', "document")
     try:
         release = load_release(top["version"])
         definition = release.set_type(top["set"])
@@ -70,12 +68,8 @@ def parse_map(source: Source) -> ParsedMap:
     parser = _Parser(source, release)
     places = {name: section_place(definition, name) for name in SECTIONS}
     model = KINDS[top["document"]]
-    sections = {
-        name: parser.rules(source.sections.get(name, Rows()), places[name], model) for name in SECTIONS
-    }
-    return ParsedMap(
-        top["standard"], top["version"], top["set"], top["document"], sections, places, source.digest
-    )
+    sections = {name: parser.rules(source.sections.get(name, Rows()), places[name], model) for name in SECTIONS}
+    return ParsedMap(top["standard"], top["version"], top["set"], top["document"], sections, places, source.digest)
 
 
 class _Parser:
@@ -98,8 +92,7 @@ class _Parser:
         if "hierarchy" in row:
             return self._hierarchy(row, place, model)
         raise row.error(
-            "a rule names a segment, a loop, a hierarchy or a block."
-            + nearest(next(iter(row), ""), _LOOP_KEYS)
+            "a rule names a segment, a loop, a hierarchy or a block." + nearest(next(iter(row), ""), _LOOP_KEYS)
         )
 
     # -- segments ---------------------------------------------------------------------------------------------------
@@ -108,9 +101,7 @@ class _Parser:
         _check_keys(row, _SEGMENT_KEYS, "segment rule")
         tag = str(row["segment"])
         if tag not in place.segments:
-            raise row.error(
-                f"segment {tag} does not stand in {place.name}.{nearest(tag, place.segments)}", "segment"
-            )
+            raise row.error(f"segment {tag} does not stand in {place.name}.{nearest(tag, place.segments)}", "segment")
         target, paths = self._target(row, model, ("list", "to", "spread"))
         spread = paths["spread"] is not None
         inner = target.model if not spread or target.model is not None else None
@@ -161,9 +152,7 @@ class _Parser:
             raise row.error(f'there is no field set "{raw}".{nearest(raw, self.source.fields)}', "fields")
         return tuple(self._element(table, key, tag, model, scalar=scalar) for key in table)
 
-    def _element(
-        self, table: Table, key: str, tag: str, model: type[BaseModel] | None, *, scalar: bool
-    ) -> Field:
+    def _element(self, table: Table, key: str, tag: str, model: type[BaseModel] | None, *, scalar: bool) -> Field:
         number, _, component = key.partition(".")
         if not number.isdigit() or (component and not component.isdigit()):
             raise table.error(f'"{key}" is not an element number (3, or "5.1" for a component).', key)
@@ -210,9 +199,7 @@ class _Parser:
         kind, of = str(table["compute"]), str(table.get("of", ""))
         tag, _, element = of.partition(".")
         if kind not in {"count", "sum"} or not tag or (kind == "sum") != element.isdigit():
-            raise table.error(
-                "compute is `count` of a tag (of: PO1) or `sum` of an element (of: PO1.2).", "compute"
-            )
+            raise table.error("compute is `count` of a tag (of: PO1) or `sum` of an element (of: PO1.2).", "compute")
         condition = tuple(str(table["if"]).split(".")) if "if" in table else None
         converter = None
         if condition is not None:
@@ -239,9 +226,7 @@ class _Parser:
         text = str(spec.get("field", ""))
         names = text.split(",")
         if (len(names) == 2) != (converter.type == "word"):
-            raise owner.error(
-                f'"{text}": the word converter, and only it, takes two fields (type,code).', key
-            )
+            raise owner.error(f'"{text}": the word converter, and only it, takes two fields (type,code).', key)
         paths = [() if name == "." else tuple(name.split(".")) for name in names]
         for path in paths:
             target = self._resolve(owner, key, None if scalar else model, path)
@@ -273,18 +258,14 @@ class _Parser:
             return code_converter(table) if kind == "code" else word_converter(table)
         raise owner.error(f'"{name}" is not a converter.{nearest(name, _CONVERTERS)}', key)
 
-    def _groups(
-        self, row: Table, tag: str, model: type[BaseModel] | None, *, spread: bool
-    ) -> tuple[Groups, ...]:
+    def _groups(self, row: Table, tag: str, model: type[BaseModel] | None, *, spread: bool) -> tuple[Groups, ...]:
         raw = row.get("groups")
         if raw is None:
             return ()
         tables = list(raw) if isinstance(raw, Rows) else [raw]
         return tuple(self._group(row, table, tag, model, spread=spread) for table in tables)
 
-    def _group(
-        self, row: Table, table: Any, tag: str, model: type[BaseModel] | None, *, spread: bool
-    ) -> Groups:
+    def _group(self, row: Table, table: Any, tag: str, model: type[BaseModel] | None, *, spread: bool) -> Groups:
         if not isinstance(table, Table):
             raise row.error("groups is a mapping {from, to, list, fields}.", "groups")
         _check_keys(table, _GROUP_KEYS, "groups")
@@ -317,9 +298,7 @@ class _Parser:
         name = str(row["loop"])
         inner = place.loops.get(name)
         if inner is None:
-            raise row.error(
-                f"loop {name} does not stand in {place.name}.{nearest(name, place.loops)}", "loop"
-            )
+            raise row.error(f"loop {name} does not stand in {place.name}.{nearest(name, place.loops)}", "loop")
         target, paths = self._target(row, model, ("list", "to"))
         anchor = self._anchor(row, target)
         if anchor and paths["list"] is None:
@@ -353,9 +332,7 @@ class _Parser:
         target = self._resolve(row, "hierarchy", model, items)
         children = str(row.get("children", ""))
         if self._resolve(row, "children", target.model, (children,)) != target:
-            raise row.error(
-                f'"{children}" must hold the same kind of objects as "{row["hierarchy"]}".', "children"
-            )
+            raise row.error(f'"{children}" must hold the same kind of objects as "{row["hierarchy"]}".', "children")
         levels = row.get("levels")
         if isinstance(levels, Table):
             blocks = {str(key): self.rules(rules, inner, target.model) for key, rules in levels.items()}

@@ -80,9 +80,7 @@ class BlockReader:
             else:
                 self.hierarchy = _HierarchyReader(rule)
 
-    def read(
-        self, items: Sequence[Segment | LoopInstance], target: Values, anchor: str, state: ReadState
-    ) -> None:
+    def read(self, items: Sequence[Segment | LoopInstance], target: Values, anchor: str, state: ReadState) -> None:
         """Read items of this place into `target`; what no rule takes is noted as such."""
         received = state.anchors[anchor]
         used: set[int] = set()
@@ -127,9 +125,7 @@ class _SegmentReader:
 
     def __init__(self, rule: SegmentRule) -> None:
         self.rule = rule
-        constants = [
-            (item.element, frozenset({item.constant})) for item in rule.fields if item.constant is not None
-        ]
+        constants = [(item.element, frozenset({item.constant})) for item in rule.fields if item.constant is not None]
         self.when: Conditions = (*rule.when, *constants)  # type: ignore[assignment]
         self.unless = rule.unless
         self.actions = [(item.element - 1, _action(item)) for item in rule.fields if item.constant is None]
@@ -196,9 +192,7 @@ def matches(elements: Sequence[str], when: Conditions, unless: Conditions) -> bo
     for element, allowed in when:
         if (elements[element - 1] if element <= count else "") not in allowed:
             return False
-    return all(
-        (elements[element - 1] if element <= count else "") not in barred for element, barred in unless
-    )
+    return all((elements[element - 1] if element <= count else "") not in barred for element, barred in unless)
 
 
 def _read_groups(segment: Segment, group: Groups, actions: list[_Action], state: ReadState) -> list[Any]:
@@ -348,9 +342,7 @@ class _HierarchyReader:
         if block is not None:
             block.read(rest, unit, anchor, state)
         else:
-            flat = [
-                segment for item in rest for segment in ([item] if isinstance(item, Segment) else _flat(item))
-            ]
+            flat = [segment for item in rest for segment in ([item] if isinstance(item, Segment) else _flat(item))]
             state.anchors[anchor].extend((segment, False) for segment in flat)
         above = seen.get(parent) if parent else None
         if above is not None:
@@ -358,9 +350,7 @@ class _HierarchyReader:
         else:
             _list(target, rule.items).append(unit)
             if parent and isinstance(trigger, Segment):
-                state.unreadable(
-                    trigger, 2, parent, "no earlier HL has this number, so the unit stands at the top"
-                )
+                state.unreadable(trigger, 2, parent, "no earlier HL has this number, so the unit stands at the top")
         if number:
             seen[number] = unit
         return anchor

@@ -184,9 +184,7 @@ def _expand(rows: Rows, source: Source, within: tuple[str, ...]) -> Rows:
     return out
 
 
-def _expand_rule(
-    rule: Table, line: int, source: Source, within: tuple[str, ...]
-) -> Iterator[tuple[Any, int]]:
+def _expand_rule(rule: Table, line: int, source: Source, within: tuple[str, ...]) -> Iterator[tuple[Any, int]]:
     name = rule.get("block")
     if name is not None:
         if set(rule) != {"block"}:

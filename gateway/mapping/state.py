@@ -73,6 +73,14 @@ class WriteState:
                 Finding("MAP-doubtful-value", "warning", f"{self.where(path)}: {message}", "Check the value.")
             )
 
+    def marks(self) -> tuple[int, int]:
+        """How much is collected now, for `back_to`."""
+        return len(self.problems), len(self.findings)
+
+    def back_to(self, marks: tuple[int, int]) -> None:
+        """Forget what was collected while a rule was tried that turned out not to be for an entry."""
+        del self.problems[marks[0] :], self.findings[marks[1] :]
+
     def claim(self, anchor: str | None) -> str | None:
         """The anchor to use for an object: its own, unless another object has it already."""
         if anchor is None or anchor in self.anchors:

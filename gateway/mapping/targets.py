@@ -50,9 +50,7 @@ def resolve(model: type[BaseModel] | None, path: tuple[str, ...]) -> Target:
             raise TargetError(f'"{".".join(path)}": "{name}" has nothing to belong to.')
         field = owner.model_fields.get(name)
         if field is None:
-            raise TargetError(
-                f'"{name}" is not a field of {owner.__name__}.{nearest(name, owner.model_fields)}'
-            )
+            raise TargetError(f'"{name}" is not a field of {owner.__name__}.{nearest(name, owner.model_fields)}')
         target = _target(field.annotation)
     return target
 

@@ -112,12 +112,15 @@ class _SegmentWriter:
         rule = self.rule
         for index, item in enumerate(items):
             if index not in claimed and (not rule.where or accepts(item, rule.where)):
+                marks = state.marks()
                 state.path.append(f"{self.name}[{index}]")
                 written = self._segment(item, scope, state)
                 state.path.pop()
                 if written is not None and matches(written[1], rule.when, rule.unless):
                     scope.items.append(written)
                     claimed.add(index)
+                elif rule.when or rule.unless:
+                    state.back_to(marks)
 
     def _segment(self, source: Any, scope: Scope, state: WriteState) -> Written | None:
         """One segment, or None when no field of it has a value."""
@@ -194,9 +197,7 @@ class _SegmentWriter:
                 scope.items.append(written)
 
 
-def _place(
-    item: Any, group: Groups, fills: list[Fill], elements: list[str], index: int, state: WriteState
-) -> None:
+def _place(item: Any, group: Groups, fills: list[Fill], elements: list[str], index: int, state: WriteState) -> None:
     """One entry into its group of elements."""
     part = [""] * group.width
     for fill in fills:
@@ -236,12 +237,12 @@ class _LoopWriter:
         """Write one entry; False when the rule's conditions say it is not for this rule."""
         rule = self.rule
         inner = Scope(item.anchor if rule.anchor else scope.anchor, self.ranks)
-        marks = len(state.problems), len(state.findings)
+        marks = state.marks()
         self.block.write(item, inner, state)
         first: Item | None = inner.items[0] if inner.items else None
         if rule.when or rule.unless:
             if not isinstance(first, tuple) or not matches(first[1], rule.when, rule.unless):
-                del state.problems[marks[0] :], state.findings[marks[1] :]
+                state.back_to(marks)
                 return False
         elif inner.trigger != rule.trigger and state.strict and _has_values(item):
             state.problem(None, f"nothing stands in {rule.trigger}, which starts this part. Say what it is.")

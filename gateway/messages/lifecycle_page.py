@@ -55,7 +55,7 @@ def _meanings(states: type[Enum]) -> dict[str, str]:
         if line.startswith("#: "):
             comment.append(line[3:])
         elif " = " in line and comment:
-            found[line.split('"')[1]] = " ".join(comment)
+            found[line.split('"')[1]] = " ".join(comment).replace("``", "`")
             comment = []
     return found
 

@@ -15,7 +15,7 @@ from gateway.partners.errors import Problem
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.yamltext import Path, dotted
 
-__all__ = ["explain", "field_paths", "model_at"]
+__all__ = ["explain", "field_paths", "model_at", "nearest"]
 
 #: pydantic error type → our sentence; {…} are filled from the error's context.
 _SENTENCES: dict[str, str] = {
@@ -70,7 +70,7 @@ def _sentence(kind: str, context: Mapping[str, Any], path: Path, value: Any) -> 
     if kind in {"literal_error", "enum"}:
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         shown = f'"{value}" is not one of' if isinstance(value, str) else "must be one of"
-        return f"{shown} {', '.join(choices)}.", _nearest(value, choices) if isinstance(value, str) else ""
+        return f"{shown} {', '.join(choices)}.", nearest(value, choices) if isinstance(value, str) else ""
     if kind == "value_error":
         return f"{context.get('error')}.", ""
     template = _SENTENCES.get(kind)
@@ -113,7 +113,7 @@ def _line(path: Path, lines: Mapping[Path, tuple[str, int]], file: str) -> tuple
     return file, 0
 
 
-def _nearest(word: str, names: Sequence[str]) -> str:
+def nearest(word: str, names: Sequence[str]) -> str:
     """The question that names the valid name most like ``word``, or "" when none is."""
     begins = [name for name in names if word and name.startswith(word)]
     close = begins or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
@@ -129,7 +129,7 @@ def _nearest_name(path: Path) -> str:
     elsewhere = [known for known in field_paths() if known.rsplit(".", 1)[-1] == name]
     if elsewhere and not difflib.get_close_matches(name, own, n=1, cutoff=0.8):
         return f"Did you mean {elsewhere[0]}?"
-    return _nearest(name, own) or (f"Known here: {', '.join(own)}." if own else "")
+    return nearest(name, own) or (f"Known here: {', '.join(own)}." if own else "")
 
 
 def _description(path: Path) -> str:

@@ -20,7 +20,8 @@ _KINDS_BY_USAGE: dict[str, tuple[str, str]] = {"T": ("isa-test", "isa"), "P": ("
 
 # Built once: these run for every message.
 _OF_VALUE = PartnerId.value == bindparam("value")
-_BY_ISA = select(PartnerId.kind, PartnerId.partner).where(_OF_VALUE, PartnerId.kind.in_(("isa", "isa-test")))
+_IS_ISA = (PartnerId.kind == "isa") | (PartnerId.kind == "isa-test")
+_BY_ISA = select(PartnerId.kind, PartnerId.partner).where(_OF_VALUE, _IS_ISA)
 _BY_AS2 = select(PartnerId.partner, PartnerId.ours).where(_OF_VALUE, PartnerId.kind == "as2")
 _BY_GS = select(PartnerId.partner).where(_OF_VALUE, PartnerId.kind == "gs").order_by(PartnerId.partner)
 

@@ -6,7 +6,7 @@ OperationError with a sentence. Those in ``WRITES`` need a session that may writ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from gateway.partners.models import Partner
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.rules import readiness, transport, warnings
 from gateway.partners.yamlform import parse_partner_text, preset_reader
+from gateway.store.secrets import list_secrets
 
 __all__ = [
     "OPERATIONS",
@@ -60,12 +61,17 @@ def op_partner_apply(
         changes = registry.plan(session, profiles, now)
     else:
         changes = registry.apply(session, profiles, _author(author), reason, now)
-    return {"changes": [registry.change_json(change) for change in changes], "applied": not dry_run}
+    told = [registry.change_json(change) for change in changes]
+    for change, profile in zip(told, profiles, strict=True):
+        change["warnings"] += _missing_secrets(session, profile)
+    return {"changes": told, "applied": not dry_run}
 
 
 def op_partner_list(session: Session, now: datetime) -> dict[str, Any]:
     """Every partner with what staff look for first: {"partners": [{"code", "name", "status", …}]}."""
-    return {"partners": [_summary(version, profile, now) for version, profile in registry.list_partners(session)]}
+    return {
+        "partners": [_summary(session, version, profile, now) for version, profile in registry.list_partners(session)]
+    }
 
 
 def op_partner_show(session: Session, now: datetime, *, name: str, version: int | None = None) -> dict[str, Any]:
@@ -75,7 +81,7 @@ def op_partner_show(session: Session, now: datetime, *, name: str, version: int 
     current = next(info.version for info in versions if info.current)
     shown = version or current
     return {
-        **_summary(shown, profile, now),
+        **_summary(session, shown, profile, now),
         "current_version": current,
         "changed": _version_json(next(info for info in versions if info.version == shown)),
         "certificates": _certificates(profile, now),
@@ -125,7 +131,7 @@ def _author(author: str) -> str:
     return author.strip()
 
 
-def _summary(version: int, profile: PartnerProfile, now: datetime) -> dict[str, Any]:
+def _summary(session: Session, version: int, profile: PartnerProfile, now: datetime) -> dict[str, Any]:
     ends = [window(entry)[1] for entry in profile.as2.certificates]
     return {
         "code": profile.code,
@@ -138,8 +144,26 @@ def _summary(version: int, profile: PartnerProfile, now: datetime) -> dict[str, 
         "as2": profile.ids.as2,
         "transport": transport(profile),
         "certificate_ends": min(ends).isoformat() if ends else None,
-        "warnings": warnings(profile, now),
+        "warnings": [*warnings(profile, now), *_missing_secrets(session, profile)],
     }
+
+
+def _missing_secrets(session: Session, profile: PartnerProfile) -> list[str]:
+    """One sentence for each secret that the profile names and nobody has stored."""
+    named = list(_secret_names(profile.model_dump(mode="json"), ""))
+    if not named:
+        return []
+    stored = {secret.name for secret in list_secrets(session)}
+    return [f'{path} names the secret "{name}", which is not stored.' for path, name in named if name not in stored]
+
+
+def _secret_names(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """(field, name) of every reference to a secret."""
+    if isinstance(value, dict):
+        if set(value) == {"secret"}:
+            yield path, value["secret"]
+        for key, inner in value.items():
+            yield from _secret_names(inner, f"{path}.{key}" if path else key)
 
 
 def _version_json(info: registry.VersionInfo) -> dict[str, Any]:

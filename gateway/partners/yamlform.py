@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from gateway import resources
 from gateway.partners.errors import PartnerFileError, Problem
-from gateway.partners.explain import explain
+from gateway.partners.explain import explain, nearest
 from gateway.partners.fields import SUFFIX_NAMES, character_name
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.yamltext import MAXIMUM_BYTES, Located, Path, dotted, parse_yaml
@@ -214,7 +214,8 @@ def _over_preset(located: Located, name: str, read_preset: ReadText) -> Located:
         preset = _load_preset(str(wanted), read_preset)
     except KeyError as error:
         file, line = located.lines.get(("preset",), (name, 0))
-        fix = f"The presets are {', '.join(preset_names())}."
+        known = preset_names()
+        fix = nearest(str(wanted), known) or f"The presets are {', '.join(known)}."
         raise PartnerFileError([Problem(file, line, "preset", f'there is no preset "{wanted}".', fix)]) from error
     return Located(_merge(preset.data, located.data), {**preset.lines, **located.lines})
 

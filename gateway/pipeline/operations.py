@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gateway.documents import dump_document
-from gateway.mapping import load_map, read_document
+from gateway.mapping import MapError, load_map, read_document
 from gateway.messages import lifecycle
 from gateway.messages.axes import Axis, Delivery, Processing, Review
 from gateway.messages.cases import cases_of, close_case, close_settled
@@ -153,8 +153,8 @@ def _receiver_of(pipeline: Pipeline, interchange: CheckedInterchange) -> str:
 def _canonical(pipeline: Pipeline, one: CheckedSet) -> bytes:
     try:
         cmap = load_map("x12", one.release or "", one.set_id, workdir=pipeline.workdir)
-    except FileNotFoundError as error:
-        message = f"There is no map that reads a {one.set_id}."
+    except (FileNotFoundError, MapError) as error:
+        message = f"No map reads a {one.set_id}: {error}"
         raise RefusedError([Reason("ST", message, "Send it unchanged with --as-is.")]) from error
     result = read_document(cmap, one.tree(), None)
     errors = [finding for finding in result.findings if finding.severity == "error"]

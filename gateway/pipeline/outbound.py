@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from gateway.documents import Document as BusinessDocument
 from gateway.documents import DocumentError, business_key, dump_document, parse_document
-from gateway.mapping import CompiledMap, MappingError, WrittenSet, load_map, write_document
+from gateway.mapping import CompiledMap, MapError, MappingError, WrittenSet, load_map, write_document
 from gateway.messages import lifecycle
 from gateway.messages.axes import Acknowledgement, Axis, Processing
 from gateway.messages.ids import derived_id
@@ -223,16 +223,14 @@ def _release(version: str) -> str:
 
 
 def _map(pipeline: Pipeline, profile: PartnerProfile, set_id: str, version: str) -> CompiledMap:
-    overlay_name = rules.document_settings(profile, set_id, "out").map_overlay
-    overlay = None
-    if overlay_name is not None:
-        overlay = find(f"maps/{overlay_name}", pipeline.workdir)
+    name = rules.document_settings(profile, set_id, "out").map_overlay
+    release = _release(version)
     try:
-        return load_map("x12", _release(version), set_id, overlay=overlay, workdir=pipeline.workdir)
-    except FileNotFoundError as error:
-        raise RefusedError(
-            [Reason("kind", f"There is no map that writes a {set_id} in {version}.", str(error))]
-        ) from error
+        overlay = find(f"maps/{name}", pipeline.workdir) if name else None
+        return load_map("x12", release, set_id, overlay=overlay, workdir=pipeline.workdir)
+    except (FileNotFoundError, MapError) as error:
+        message = f"No map can write a {set_id} in {version}: {error}"
+        raise RefusedError([Reason("kind", message, "Mend the map or its overlay, or add one.")]) from error
 
 
 def _validate(profile: PartnerProfile, written: WrittenSet, version: str) -> list[Finding]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gateway.documents import business_key, dump_document
-from gateway.mapping import load_map, read_document
+from gateway.mapping import MapError, load_map, maps_available, read_document
 from gateway.mapping.x12_source import envelope_source
 from gateway.messages.ids import document_id
 from gateway.partners import rules
@@ -253,9 +253,8 @@ def _plan_document(
     try:
         overlay = find(f"maps/{settings.map_overlay}", pipeline.workdir) if settings.map_overlay else None
         cmap = load_map("x12", one.release or "", one.set_id, overlay=overlay, workdir=pipeline.workdir)
-    except FileNotFoundError:
-        sentence = f"{one.set_id} {base.number or ''} from {profile.name} is valid, but no map reads this set."
-        return replace(base, problem=Problem(ProblemKind.NO_MAP, sentence, f"{one.set_id}|{one.release}"))
+    except (FileNotFoundError, MapError) as error:
+        return replace(base, problem=_without_map(pipeline, base, one, profile, error))
     result = read_document(cmap, one.tree(), envelope_source(checked, group, one, cmap.identity))
     errors = [finding for finding in result.findings if finding.severity == "error"]
     if errors:
@@ -284,6 +283,16 @@ def _plan_document(
         currency=currency_of(document),
         problem=None if settings.auto_post else _approval(base, profile),
     )
+
+
+def _without_map(
+    pipeline: Pipeline, base: PlannedDocument, one: CheckedSet, profile: PartnerProfile, error: Exception
+) -> Problem:
+    """Why a valid set cannot be read: nobody wrote a map for it, or the map or its overlay has a mistake."""
+    name = f"{one.set_id} {base.number or ''} from {profile.name} is valid, but"
+    if ("x12", one.release, one.set_id) in maps_available(pipeline.workdir):
+        return Problem(ProblemKind.MAPPING, f"{name} its map cannot be used: {error}", f"{one.set_id}|map")
+    return Problem(ProblemKind.NO_MAP, f"{name} no map reads this set.", f"{one.set_id}|{one.release}")
 
 
 def _rejection(base: PlannedDocument, group: CheckedGroup, profile: PartnerProfile) -> Problem:

@@ -8,7 +8,7 @@ besides. Jobs of one lane run one after the other, in the order in which they we
 A handler that raises is logged and its job runs again after a pause, up to five runs in all; then the job is
 failed and ``on_poison`` is told in the same transaction, so that a case can be opened. A job whose run never
 ended, because the process died in it, counts as a run as well: at the next start it is ready again, or failed
-after five.
+after five. A database that is busy or away is not the message's fault: such a run does not count.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, bindparam, func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gateway.messages.models import Job
 from gateway.messages.ports import Task, WorkHandler, WorkStats
 from gateway.store.base import UtcDateTime
 from gateway.store.engine import Store, after_commit
-from gateway.store.errors import StoreClosedError, StoreError
+from gateway.store.errors import StoreBusyError, StoreClosedError, StoreError
 from gateway.store.faults import fault_point
 
 __all__ = ["MAX_RUNS", "RETRY_PAUSES", "EmbeddedWork", "PoisonHandler"]
@@ -46,6 +46,9 @@ RETRY_PAUSES = (0.2, 1.0, 5.0, 15.0)
 POLL_SECONDS = 1.0
 #: Seconds between tries to record the end of a run while the database refuses.
 RECORD_SECONDS = 1.0
+
+#: What a handler may raise without its message being the cause.
+_NOT_ITS_FAULT = (StoreBusyError, StoreClosedError, OperationalError)
 
 #: Told, in the transaction that fails the job: session, task, key and the last error in one line.
 PoisonHandler = Callable[[Session, Task, str, str], None]
@@ -67,7 +70,7 @@ _FAIL = text(
     "UPDATE job SET status = 'failed', last_error = :error WHERE id = :id AND token = :token AND status = 'running'"
 )
 _RELEASE = text(
-    "UPDATE job SET status = 'ready', last_error = :error "
+    "UPDATE job SET status = 'ready', last_error = :error, attempts = :attempts "
     "WHERE id = :id AND token = :token AND status = 'running' AND NOT EXISTS "
     "(SELECT 1 FROM job t WHERE t.task = job.task AND t.key = job.key AND t.status = 'ready')"
 )
@@ -88,7 +91,7 @@ class _Run:
     attempts: int
 
     def values(self, error: str = "") -> dict[str, Any]:
-        return {"id": self.id, "token": self.token, "error": error}
+        return {"id": self.id, "token": self.token, "attempts": self.attempts, "error": error}
 
 
 class EmbeddedWork:
@@ -216,29 +219,36 @@ class EmbeddedWork:
         """Run one job after the other until none is ready."""
         try:
             while run is not None:
-                run = self._end(run, self._handle(run))
+                run = self._next(run)
         finally:
             with self._lock:
                 self._workers.discard(threading.current_thread())
             self._wake.set()
 
-    def _handle(self, run: _Run) -> str | None:
-        """Call the handler; None, or the error in one line."""
+    def _next(self, run: _Run) -> _Run | None:
+        """Call the handler, record how it ended and claim the next job."""
         try:
             self._handlers[Task(run.task)](run.key)
+        except _NOT_ITS_FAULT as error:
+            logger.warning("%s %s could not reach the database and waits: %s", run.task, run.key, _line(error))
+            self._pause(replace(run, attempts=run.attempts - 1), error, self._pauses[-1])
+            return None
         except Exception as error:
             logger.exception("Run %d of %s %s failed", run.attempts, run.task, run.key)
-            return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
-        fault_point("work.before_finish")
-        return None
-
-    def _end(self, run: _Run, error: str | None) -> _Run | None:
-        """Record how a run ended and claim the next job in the same transaction."""
-        if error is not None and run.attempts < MAX_RUNS:
-            pause = self._pauses[min(run.attempts, len(self._pauses)) - 1]
-            with self._lock:
-                heapq.heappush(self._pausing, (time.monotonic() + pause, run, error))
+            if run.attempts >= MAX_RUNS:
+                return self._record(run, _line(error))
+            self._pause(run, error, self._pauses[min(run.attempts, len(self._pauses)) - 1])
             return None
+        fault_point("work.before_finish")
+        return self._record(run, None)
+
+    def _pause(self, run: _Run, error: Exception, seconds: float) -> None:
+        """Let a job run again later; it stays claimed, and its lane closed, until then."""
+        with self._lock:
+            heapq.heappush(self._pausing, (time.monotonic() + seconds, run, _line(error)))
+
+    def _record(self, run: _Run, error: str | None) -> _Run | None:
+        """Record that a job is done, or failed for good, and claim the next one in the same transaction."""
 
         def record(session: Session) -> list[_Run]:
             if error is None:
@@ -277,6 +287,11 @@ class EmbeddedWork:
                 self._on_poison(session, Task(run.task), run.key, error)
         except Exception:
             logger.exception("The failure of %s %s could not be reported", run.task, run.key)
+
+
+def _line(error: Exception) -> str:
+    """An error in one line of at most 500 characters."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 
 def _changed(session: Session, statement: Any, values: Mapping[str, Any]) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import DateTime, MetaData, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 __all__ = ["Base", "JsonText", "UtcDateTime"]
 
@@ -58,7 +58,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class JsonText(TypeDecorator[Any]):
-    """A JSON value kept as text with sorted keys, the same bytes on every database.
+    """A JSON value kept as text with sorted keys, the same bytes on every database (the ledger hashes them).
 
     None is stored as NULL. Values must be plain JSON (str, int, float, bool, None, list, dict with str keys);
     tuples become lists. Raises TypeError for anything else.
@@ -66,10 +66,6 @@ class JsonText(TypeDecorator[Any]):
 
     impl = Text
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Plain text everywhere: the ledger hashes these bytes, so no database may reformat them."""
-        return dialect.type_descriptor(Text())
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Serialise to compact JSON with sorted keys."""

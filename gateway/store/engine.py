@@ -165,9 +165,7 @@ def _open_sqlite(path: Path, blobs: Path, *, write: bool, queue_limit: int) -> S
     with engine.connect():
         pass  # sets write-ahead mode before the first reader looks
     writer = GroupWriter(engine, {BLOBS: blobs}, queue_limit=queue_limit)
-    return Store(
-        url=url, blobs=blobs, reader=reader, writer_engine=engine, writer=writer, lock=lock, path=path
-    )
+    return Store(url=url, blobs=blobs, reader=reader, writer_engine=engine, writer=writer, lock=lock, path=path)
 
 
 def _open_server(database: str, blobs: Path, *, write: bool) -> Store:

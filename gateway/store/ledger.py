@@ -25,7 +25,6 @@ from sqlalchemy import (
     Table,
     Text,
     event,
-    insert,
     select,
     text,
     type_coerce,
@@ -200,9 +199,7 @@ def append_all(session: Session, entries: Sequence[Entry], *, at: datetime) -> i
     seq = last + len(rows)
     moved = session.execute(_MOVE_HEAD, {"old_seq": last, "new_seq": seq, "new_hash": previous})
     if cast("CursorResult[Any]", moved).rowcount != 1:
-        raise LedgerTamperedError(
-            f"The ledger's recorded head is not event {last}. Run `gateway ledger check`."
-        )
+        raise LedgerTamperedError(f"The ledger's recorded head is not event {last}. Run `gateway ledger check`.")
     return seq
 
 
@@ -230,9 +227,7 @@ def verify(
     for row in _events(session):
         problem = _problem(row, checked + 1, previous)
         if problem is None and row.seq == wanted_seq and row.hash != wanted_hash:
-            problem = (
-                f"Event {row.seq} is not the one whose hash was noted earlier: the ledger was rewritten."
-            )
+            problem = f"Event {row.seq} is not the one whose hash was noted earlier: the ledger was rewritten."
         if problem is not None:
             return LedgerReport(False, checked, checked + 1, problem, f"{checked}:{previous}")
         checked, previous = checked + 1, row["hash"]
@@ -243,8 +238,7 @@ def verify(
     here = f"{checked}:{previous}"
     if (checked, previous) != (total, head_hash):
         message = (
-            f"The ledger ends with event {checked}, but {total} were written: the last "
-            f"{total - checked} are missing."
+            f"The ledger ends with event {checked}, but {total} were written: the last {total - checked} are missing."
             if checked < total
             else f"The ledger has {checked} events, but only {total} were written: some were added by hand."
         )
@@ -266,6 +260,7 @@ _INSERT = text(
 )
 _HEAD = cast("Table", LedgerHead.__table__)
 _READ_HEAD = select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()
+_MAKE_HEAD = text("INSERT INTO ledger_head (id, seq, hash) VALUES (1, 0, :genesis) ON CONFLICT DO NOTHING")
 _MOVE_HEAD = text("UPDATE ledger_head SET seq = :new_seq, hash = :new_hash WHERE id = 1 AND seq = :old_seq")
 _FIELDS = (
     *("seq", "at", "kind", "subject_type", "subject_id", "axis", "old", "new", "actor", "reason", "data"),
@@ -284,11 +279,11 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 
 def _last(session: Session) -> tuple[int, str]:
-    """The last event's number and hash; makes the head row before the first event."""
+    """The last event's number and hash, locked until the commit; makes the head before the first event."""
     row = session.execute(_READ_HEAD).first()
     if row is None:
-        session.execute(insert(_HEAD).values(id=1, seq=0, hash=GENESIS))
-        return 0, GENESIS
+        session.execute(_MAKE_HEAD, {"genesis": GENESIS})
+        row = session.execute(_READ_HEAD).one()
     return row.seq, row.hash
 
 
@@ -321,7 +316,5 @@ def _parse_head(noted: str | None) -> tuple[int, str]:
         return 0, GENESIS
     number, _, digest = noted.strip().partition(":")
     if not number.isdecimal() or len(digest) != len(GENESIS):
-        raise ValueError(
-            f'"{noted}" is not a ledger head; it is written number:hash, as `ledger check` prints it.'
-        )
+        raise ValueError(f'"{noted}" is not a ledger head; it is written number:hash, as `ledger check` prints it.')
     return int(number), digest

@@ -118,17 +118,11 @@ def load_kek(path: Path) -> Kek:
             f"name its place in {KEK_VARIABLE}; without it no stored key or password can be read."
         ) from None
     except OSError as error:
-        raise SecretError(
-            f"The key file {path} cannot be read: {error.strerror}. Check its owner."
-        ) from error
+        raise SecretError(f"The key file {path} cannot be read: {error.strerror}. Check its owner.") from error
     if len(key) != KEK_SIZE:
-        raise SecretError(
-            f"The key file {path} has {len(key)} bytes instead of {KEK_SIZE}: it is not a key file."
-        )
+        raise SecretError(f"The key file {path} has {len(key)} bytes instead of {KEK_SIZE}: it is not a key file.")
     if mode & 0o077:
-        raise SecretError(
-            f"The key file {path} can be read by others (mode {mode:04o}). Run: chmod 600 {path}"
-        )
+        raise SecretError(f"The key file {path} can be read by others (mode {mode:04o}). Run: chmod 600 {path}")
     return _kek(key)
 
 
@@ -184,9 +178,7 @@ def list_secrets(session: Session) -> list[SecretInfo]:
 
 def delete_secret(session: Session, name: str) -> bool:
     """Remove a secret; False when there was none."""
-    return (
-        session.execute(delete(Secret).where(Secret.name == name).returning(Secret.name)).first() is not None
-    )
+    return session.execute(delete(Secret).where(Secret.name == name).returning(Secret.name)).first() is not None
 
 
 def reseal(session: Session, old: Kek, new: Kek) -> int:

@@ -149,9 +149,7 @@ class GroupWriter:
     def run(self, work: Callable[[Session], T]) -> T:
         """Queue ``work`` and wait for its commit; see ``Writer.run``."""
         if threading.current_thread() is self._thread:
-            raise RuntimeError(
-                "writer.run was called inside a piece of work; use the session that the work was given."
-            )
+            raise RuntimeError("writer.run was called inside a piece of work; use the session that the work was given.")
         return self.submit(work).result()
 
     def close(self) -> None:

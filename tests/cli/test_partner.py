@@ -163,7 +163,7 @@ def test_history_shows_who_changed_what_and_restore_goes_back(home: Path) -> Non
     run("apply", write(home / "h.yaml"), "--author", "kim", "--reason", "first")
     run("apply", write(home / "h.yaml", HARBOR + "notes: changed\n"), "--author", "lee")
     told = run("history", "harbor").output
-    assert "Version 2 (current), 2026-03-01T12:00:00+00:00 by lee\n    notes: (empty) → changed" in told
+    assert 'Version 2 (current), 2026-03-01T12:00:00+00:00 by lee\n    notes: "" → changed' in told
     assert "by kim: first" in told
     result = run("restore", "harbor", "--version", "1", "--author", "kim")
     assert "~ harbor  changed (version 3)" in result.output

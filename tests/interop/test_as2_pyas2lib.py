@@ -74,7 +74,9 @@ def reactor():
 
 
 LENIENT = OpenPolicy(require_signed=False, require_encrypted=False)
-SHAPES = list(product((None, "sha256", "sha512"), (None, "aes128-cbc", "aes256-cbc"), (None, "before_sign", "after_sign")))
+SHAPES = list(
+    product((None, "sha256", "sha512"), (None, "aes128-cbc", "aes256-cbc"), (None, "before_sign", "after_sign"))
+)
 
 
 def test_pyas2lib_reads_every_shape_we_send_and_we_believe_its_signed_receipt(peer):
@@ -136,7 +138,13 @@ def test_we_read_every_shape_pyas2lib_sends_and_it_accepts_our_signed_receipt(pe
 def test_pyas2lib_understands_our_refusal(peer, reactor):
     inbox = Inbox()
     with live(reactor, receiver(inbox)) as server:
-        options = {"sign": False, "encrypt": True, "enc_alg": "aes_256_cbc", "mdn_mode": "SYNC", "mdn_digest_alg": "sha256"}
+        options = {
+            "sign": False,
+            "encrypt": True,
+            "enc_alg": "aes_256_cbc",
+            "mdn_mode": "SYNC",
+            "mdn_digest_alg": "sha256",
+        }
         result = peer.send(url=server.url, options=options)
     assert result["status"] == "failed" or "error" in str(result["status"])
     assert "authentication-failed" in str(result)
@@ -161,4 +169,3 @@ def test_pyas2lib_gets_our_asynchronous_receipt(peer, reactor):
             assert peer.seen("mdns")[0]["status"] == "processed"
     finally:
         sender.stop()
-

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from mapkit import FIXTURES, fixtures, name_of, plain, sets_of
+from tests.mapping.mapkit import FIXTURES, fixtures, name_of, plain, sets_of
 
 from gateway.documents.sscc import gtin_is_valid, is_valid
 from gateway.mapping import coverage, load_map, read_document, write_document

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.partners.errors import PartnerFileError, Problem
@@ -108,9 +108,9 @@ def test_null_takes_a_value_of_the_preset_back_to_the_default() -> None:
 
 
 def test_an_unknown_preset_is_named_with_those_there_are() -> None:
-    found = problem(HEAD + "preset: big-box\n")
-    assert (found.line, found.path) == (3, "preset")
-    assert "big-box-retailer" in found.fix
+    found = problem(HEAD + "preset: big_box_retailer\n")
+    assert (found.line, found.path, found.fix) == (3, "preset", "Did you mean big-box-retailer?")
+    assert "grocery-chain" in problem(HEAD + "preset: zzz\n").fix
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -280,6 +280,9 @@ def test_a_name_in_a_place_without_names_is_refused_without_a_guess() -> None:
     assert problem(HEAD + "ids: {isa: [{id: X, zz: {a: 1}}]}\n").fix == "Known here: id, qualifier, test."
     assert model_at(("ids", "nothing", "at", "all")) is None
     assert model_at(("inbound", "severities", "AK304", "x")) is None
+    assert problem(HEAD + "as2: {headers: {A: {b: c}}}\n").message == "must be text."
+    too_many = HEAD + "ids: {isa: [{id: X}, {id: X}]}\n"
+    assert "lists ZZ:X twice" in problem(too_many).message
 
 
 def test_a_missing_field_is_told_with_what_it_is() -> None:
@@ -346,6 +349,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path: Path, make: str) -> 
     assert str(path) in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=string.printable, max_size=200))
 def test_any_text_is_read_or_refused_with_problems(text: str) -> None:
     for tried in (text, HEAD + text):
@@ -437,6 +441,7 @@ def profiles(draw: st.DrawFn) -> PartnerProfile:
     return PartnerProfile.model_validate(data)
 
 
+@settings(deadline=None, max_examples=60)
 @given(profiles())
 def test_reading_what_was_written_gives_the_same_profile(profile: PartnerProfile) -> None:
     assert read(dump_partner(profile)) == profile

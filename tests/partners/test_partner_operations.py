@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from gateway.partners.errors import OperationError, PartnerFileError
 from gateway.partners.operations import OPERATIONS, WRITES
 from gateway.partners.profile import PartnerProfile
+from gateway.store.secrets import create_kek, put_secret
 
 
 def file(text: str, **more: Any) -> dict[str, Any]:
@@ -94,6 +96,14 @@ def test_exported_profiles_are_whole(session: Session, now: datetime) -> None:
     assert len(run(session, now, "partner.export", names=["b"])["partners"]) == 1
     with pytest.raises(OperationError, match='no partner "c"'):
         run(session, now, "partner.export", names=["c"])
+
+
+def test_a_secret_that_nobody_stored_is_a_warning(session: Session, now: datetime, tmp_path: Path) -> None:
+    text = HARBOR["text"] + "as2: {http_auth: {user: us, password: {secret: harbor/http}}}\n"
+    told = run(session, now, "partner.apply", files=[file(text)], author="kim")["changes"][0]["warnings"]
+    assert 'as2.http_auth.password names the secret "harbor/http", which is not stored.' in told
+    put_secret(session, create_kek(tmp_path / "kek"), "harbor/http", b"x", kind="password", now=now)
+    assert not any("harbor/http" in text for text in run(session, now, "partner.show", name="harbor")["warnings"])
 
 
 def test_the_operations_that_write_are_named() -> None:

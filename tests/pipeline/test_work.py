@@ -438,3 +438,19 @@ def test_a_crash_between_the_effect_and_its_record_runs_the_job_again(store: Sto
         engine.run({Task.PROCESS: seen}, 1)
         assert seen.wait(1) == ["t-1"]
         until_empty(again, engine)
+
+
+def test_a_database_that_is_away_is_not_the_messages_fault(store: Store, work: EmbeddedWork, caplog) -> None:
+    seen = Seen()
+
+    def handler(key: str) -> None:
+        seen(key)
+        if len(seen.keys) <= 2 * MAX_RUNS:
+            raise StoreBusyError("full")
+
+    work.run({Task.PROCESS: handler}, 1)
+    submit(store, work, "t-1")
+    seen.wait(2 * MAX_RUNS + 1)
+    until_empty(store, work)
+    assert "could not reach the database" in caplog.text
+    assert "Traceback" not in caplog.text

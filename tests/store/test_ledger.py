@@ -194,7 +194,7 @@ def test_a_naive_instant_is_refused() -> None:
         ledger.instant(datetime(2026, 1, 1))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_single_changed_byte_of_any_event_is_found(
     data, made_once: Path, tmp_path_factory: pytest.TempPathFactory

@@ -19,6 +19,7 @@ from gateway.standards.edi.parse import parse_segment
 from gateway.standards.edi.schema import Release
 from gateway.standards.edi.segments import Problem, SegmentTable
 from gateway.standards.edi.structure import Structure
+from gateway.standards.edi.text import clip, printable
 from gateway.standards.edi.totals import (
     LINE_SEGMENTS,
     SetProblem,
@@ -26,7 +27,7 @@ from gateway.standards.edi.totals import (
     check_trailer,
     set_problem_code,
 )
-from gateway.standards.edi.wording import clip, element_location, problem_fix, problem_message
+from gateway.standards.edi.wording import element_location, problem_fix, problem_message
 
 __all__ = ["SetRules", "explain_set"]
 
@@ -92,9 +93,11 @@ class _Explanation:
 
     def _place(self, index: int) -> str:
         """A segment's place in words: "PO1 line 3", "PID (segment 14, in PO1 line 3)", "BEG (segment 2)"."""
-        tag = self.tags[index] or "an empty segment"
-        if not tag.isalnum():
-            tag = f'"{tag[:10]}"'
+        tag = self.tags[index]
+        if not tag:
+            tag = "an empty segment"
+        elif not (tag.isascii() and tag.isalnum()):
+            tag = f'"{printable(tag[:10])}"'
         line = self.lines[index]
         if not line:
             return f"{tag} (segment {index + 1})"
@@ -104,6 +107,11 @@ class _Explanation:
 
     def _offset(self, index: int, at: int = 0) -> int | None:
         return self.offsets[index] + at if self.offsets is not None else None
+
+    def _element_offset(self, index: int, element: int | None) -> int | None:
+        """Where an element begins, or would begin had the segment gone on."""
+        before = self.segments[index].split(self.separator)[:element] if element else []
+        return self._offset(index, sum(len(field) + 1 for field in before) if before else 0)
 
     # --- elements
     # ------------------------------------------------------------------------------------------------
@@ -173,7 +181,6 @@ class _Explanation:
             "name": name,
             "release": self.rules.release.name,
             "set": self.rules.set_id,
-            "inside": f"loop {problem.loop}" if problem.loop else f"set {self.rules.set_id}",
             "most": problem.place.most if problem.place else "",
             "owner": self._owner(problem),
         }
@@ -195,7 +202,7 @@ class _Explanation:
         label = f"HL{problem.element:02d}"
         element = self.rules.release.element_at("HL", problem.element)
         name = f" ({element.name.lower()})" if element else ""
-        value = f': "{clip(problem.value)}"' if problem.value else " is empty"
+        value = f': "{printable(problem.value)}"' if problem.value else " is empty"
         return Finding(
             code=problem.code,
             severity=self.rules.options.severity(problem.code, label),
@@ -205,7 +212,7 @@ class _Explanation:
             position=problem.index + 1,
             element=problem.element,
             value=clip(problem.value) or None,
-            offset=self._offset(problem.index),
+            offset=self._element_offset(problem.index, problem.element),
             loop=self.order.loops[problem.index] or None,
         )
 
@@ -227,7 +234,7 @@ class _Explanation:
             position=problem.index + 1,
             element=problem.element,
             value=clip(problem.value),
-            offset=self._offset(problem.index),
+            offset=self._element_offset(problem.index, problem.element),
             loop=self.order.loops[problem.index] or None,
         )
 

@@ -40,9 +40,7 @@ class Match:
 
     def fits(self, segment: Segment) -> bool:
         """True for a segment of this id that holds these values."""
-        return segment.tag == self.segment and all(
-            _element(segment, number) in values for number, values in self.where
-        )
+        return segment.tag == self.segment and all(_element(segment, number) in values for number, values in self.where)
 
     def __str__(self) -> str:
         values = (f"{self.segment}{number:02d}={'|'.join(sorted(of))}" for number, of in self.where)
@@ -134,9 +132,7 @@ def _segments(instance: LoopInstance) -> Iterator[Segment]:
             yield from _segments(item)
 
 
-def _scopes(
-    scope: Scope, root: LoopInstance, everything: list[Segment], set_id: str
-) -> Iterator[list[Segment]]:
+def _scopes(scope: Scope, root: LoopInstance, everything: list[Segment], set_id: str) -> Iterator[list[Segment]]:
     if not scope.loop:
         yield everything
     elif scope.loop == "header":
@@ -270,9 +266,7 @@ def _times(count: int) -> str:
     return {0: "not at all", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def _finding(
-    rule: _Rule, segment: Segment, message: str, element: int | None = None, value: str = ""
-) -> Finding:
+def _finding(rule: _Rule, segment: Segment, message: str, element: int | None = None, value: str = "") -> Finding:
     return Finding(
         code=f"RULE-{rule.name}",
         severity=rule.severity,

@@ -21,9 +21,7 @@ _POSITION = re.compile(r"(?P<tag>[A-Z][A-Z0-9]{1,2})(?P<element>[0-9]{2})(?:-(?P
 _COMMON = frozenset({"name", "severity", "loop", "level", "when", "text"})
 _OWN = {
     "segment": frozenset({"segment", "least", "most"}),
-    "element": frozenset(
-        {"element", "of", "required", "forbidden", "values", "pattern", "max_length", "sscc"}
-    ),
+    "element": frozenset({"element", "of", "required", "forbidden", "values", "pattern", "max_length", "sscc"}),
     "one_of": frozenset({"one_of", "least", "most"}),
 }
 
@@ -158,6 +156,8 @@ def _one_of_rule(raw: Mapping[str, Any], common: dict[str, Any]) -> OneOfRule:
     )
 
 
-_READERS: Final[
-    dict[str, Callable[[Mapping[str, Any], dict[str, Any]], SegmentRule | ElementRule | OneOfRule]]
-] = {"segment": _segment_rule, "element": _element_rule, "one_of": _one_of_rule}
+_READERS: Final[dict[str, Callable[[Mapping[str, Any], dict[str, Any]], SegmentRule | ElementRule | OneOfRule]]] = {
+    "segment": _segment_rule,
+    "element": _element_rule,
+    "one_of": _one_of_rule,
+}

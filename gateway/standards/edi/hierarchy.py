@@ -84,9 +84,7 @@ def check_levels(levels: Sequence[Level], shape: str = "") -> Iterator[Hierarchy
         yield from _check_child(level, following)
 
 
-def _check_parent(
-    level: Level, path: list[Level], seen: dict[str, Level], first: bool
-) -> Iterator[HierarchyProblem]:
+def _check_parent(level: Level, path: list[Level], seen: dict[str, Level], first: bool) -> Iterator[HierarchyProblem]:
     """Cut the open path back to the parent; leaves it as it is when the parent is not on it."""
     if not level.parent:
         if not first:
@@ -105,9 +103,7 @@ def _check_parent(
     yield HierarchyProblem("AK403-7", level.index, 2, level.parent, reason)
 
 
-def _check_shape(
-    level: Level, path: list[Level], parents: dict[str, str], shape: str
-) -> Iterator[HierarchyProblem]:
+def _check_shape(level: Level, path: list[Level], parents: dict[str, str], shape: str) -> Iterator[HierarchyProblem]:
     above = path[-1].code if path else ""
     allowed = parents.get(level.code)
     if allowed is None or (above not in allowed if above else allowed != ""):

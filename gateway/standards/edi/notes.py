@@ -43,9 +43,7 @@ def note_pattern(note: SyntaxNote, prefix: str = "") -> bytes:
     return _PATTERNS[note.kind](groups)
 
 
-def broken_notes(
-    notes: Iterable[SyntaxNote], present: Collection[int]
-) -> Iterator[tuple[SyntaxNote, str, int]]:
+def broken_notes(notes: Iterable[SyntaxNote], present: Collection[int]) -> Iterator[tuple[SyntaxNote, str, int]]:
     """(note, finding code, position to blame) for each note that does not hold of the positions present."""
     for note in notes:
         code = EXCLUSION_BROKEN if note.kind == "E" else CONDITIONAL_MISSING

@@ -107,9 +107,7 @@ class _Examination:
 
     def _leaves(self, move: Move) -> bool:
         remaining = len(self.walk.loops) - move.closed
-        return remaining < self.depth or (
-            remaining == self.depth and move.again and bool(move.place.children)
-        )
+        return remaining < self.depth or (remaining == self.depth and move.again and bool(move.place.children))
 
     def _take(self, move: Move) -> None:
         self.walk.take(move)
@@ -138,13 +136,15 @@ class _Examination:
 
     def _too_often(self, index: int, tag: str) -> bool:
         """The same place, or another pass of an open loop, beyond its limit: note it and take it."""
-        for move in self.structure.moves(self.walk.number, tag):
-            if self.walk.at_limit(move):
-                code = LOOP_TOO_OFTEN if move.place.children else SEGMENT_TOO_OFTEN
-                self._note(code, index, tag, move.place)
-                self._take(move)
-                return True
-        return False
+        full = [move for move in self.structure.moves(self.walk.number, tag) if self.walk.at_limit(move)]
+        if not full:
+            return False
+        # A trigger at its limit of one is also a loop at its limit, which says more.
+        move = next((move for move in full if move.place.children), full[0])
+        code = LOOP_TOO_OFTEN if move.place.children else SEGMENT_TOO_OFTEN
+        self._note(code, index, tag, move.place)
+        self._take(move)
+        return True
 
     def _pass_over(self, index: int, tag: str) -> bool:
         """A later place behind mandatory ones that are missing: note these and go there."""
@@ -179,12 +179,13 @@ class _Examination:
             self._note(MISSING, index, place.tag, place)
 
     def _earlier(self, index: int, tag: str) -> bool:
-        """A place in an open loop that was already passed."""
+        """A place of this area, in an open loop, that was already passed."""
         levels = [0, *self.walk.loops]
+        area = self.structure.places[self.walk.number].area
         for closed, loop in enumerate(reversed(levels)):
             for child in self.structure.places[loop].children:
                 place = self.structure.places[child]
-                if place.tag != tag:
+                if place.tag != tag or place.area != area:
                     continue
                 spent = place.most is not None and self.used.get(child, 0) >= place.most
                 too_often = LOOP_TOO_OFTEN if place.children else SEGMENT_TOO_OFTEN

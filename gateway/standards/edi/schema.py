@@ -289,9 +289,7 @@ def element_name(release: str, tag: str, element: int, component: int | None = N
 def _release(name: str, raw: dict[str, Any]) -> Release:
     incomplete = frozenset(raw["incomplete"])
     elements = {
-        ref: ElementType(
-            ref, row[0], row[1], row[2], row[3], frozenset(row[4].split()) if len(row) > 4 else None
-        )
+        ref: ElementType(ref, row[0], row[1], row[2], row[3], frozenset(row[4].split()) if len(row) > 4 else None)
         for ref, row in raw["elements"].items()
     }
     composites = {
@@ -299,9 +297,7 @@ def _release(name: str, raw: dict[str, Any]) -> Release:
         for ref, row in raw["composites"].items()
     }
     segments = {
-        tag: SegmentType(
-            tag, row[0], tuple(map(_use, row[1])), tuple(map(_note, row[2].split())), tag in incomplete
-        )
+        tag: SegmentType(tag, row[0], tuple(map(_use, row[1])), tuple(map(_note, row[2].split())), tag in incomplete)
         for tag, row in raw["segments"].items()
     }
     sets = {
@@ -348,9 +344,7 @@ def _check_references(release: Release) -> None:
         label = owner.tag if isinstance(owner, SegmentType) else owner.ref
         for use in owner.elements:
             if use.ref not in release.elements and use.ref not in release.composites:
-                raise SchemaFileError(
-                    f"{release.name}: {label} names element {use.ref}, which is not defined."
-                )
+                raise SchemaFileError(f"{release.name}: {label} names element {use.ref}, which is not defined.")
         for note in owner.notes:
             if note.kind not in "PRECL" or max(note.positions, default=0) > len(owner.elements):
                 raise SchemaFileError(f"{release.name}: syntax note {note.text} does not fit {label}.")
@@ -362,9 +356,7 @@ def _check_nodes(release: Release, set_id: str, nodes: tuple[SegmentNode | LoopN
     for node in nodes:
         if isinstance(node, SegmentNode):
             if node.tag not in release.segments:
-                raise SchemaFileError(
-                    f"{release.name}: set {set_id} names segment {node.tag}, which is not defined."
-                )
+                raise SchemaFileError(f"{release.name}: set {set_id} names segment {node.tag}, which is not defined.")
             continue
         first = node.children[0] if node.children else None
         if not isinstance(first, SegmentNode) or not first.mandatory or first.max != 1:

@@ -194,9 +194,7 @@ class SegmentTable:
         if element.repeat == 1:
             return once
         if element.notes:
-            return (
-                b"(?!)"  # groups outlive a repetition, so the notes cannot be asked here: left to the check
-            )
+            return b"(?!)"  # groups outlive a repetition, so the notes cannot be asked here: left to the check
         again = re.escape((self.separators.repetition or "").encode("latin-1")) + once
         most = b"" if element.repeat is None else b"%d" % (element.repeat - 1)
         return once + b"(?:" + again + b"){0," + most + b"}"
@@ -245,9 +243,7 @@ class SegmentTable:
             piece = pieces[number] if number < len(pieces) else b""
             start = starts[number] if number < len(starts) else len(raw)
             problems = list(self._check_element(number, element, piece, start))
-            absent = not piece or any(
-                problem.code == BLANK_ELEMENT and not problem.component for problem in problems
-            )
+            absent = not piece or any(problem.code == BLANK_ELEMENT and not problem.component for problem in problems)
             if not absent:
                 present.add(number)
             elif element.mandatory:
@@ -268,9 +264,7 @@ class SegmentTable:
                 value = self.legal.decode(pieces[number])
                 yield Problem(TOO_MANY_ELEMENTS, number, value=value, at=starts[number])
 
-    def _check_element(
-        self, number: int, element: ElementRule, piece: bytes, start: int
-    ) -> Iterator[Problem]:
+    def _check_element(self, number: int, element: ElementRule, piece: bytes, start: int) -> Iterator[Problem]:
         if not piece:
             return
         text = self.legal.decode(piece)
@@ -312,11 +306,7 @@ class SegmentTable:
         if not text:
             yield Problem(self._surplus(), number, repeat=repeat, at=start)
             return
-        if (
-            self.release.has_repeats
-            and self.separators.component in text
-            and element.value.type not in ("", "B")
-        ):
+        if self.release.has_repeats and self.separators.component in text and element.value.type not in ("", "B"):
             yield Problem(TOO_MANY_COMPONENTS, number, repeat=repeat, value=text, at=start)
             return
         code = check_value(element.value, text)

@@ -47,6 +47,8 @@ class Place:
     children: tuple[int, ...] = ()
     #: Index among the enclosing loop's children.
     index: int = 0
+    #: 0 for the header, 1 for the detail, 2 for the summary.
+    area: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +69,22 @@ class Structure:
     def __init__(self, definition: SetType) -> None:
         self.set_id = definition.set_id
         self.places: list[Place] = []
-        self._add(LoopNode("", True, 1, definition.nodes), parent=0, index=0)
+        self._areas = [
+            area for area, nodes in enumerate((definition.header, definition.detail, definition.summary)) for _ in nodes
+        ]
+        self._add(LoopNode("", True, 1, definition.nodes), parent=0, index=0, area=0)
         self._moves: list[dict[str, tuple[Move, ...]]] = [{} for _ in self.places]
 
-    def _add(self, node: SegmentNode | LoopNode, parent: int, index: int) -> int:
+    def _add(self, node: SegmentNode | LoopNode, parent: int, index: int, area: int) -> int:
         number = len(self.places)
+        inside = self._areas if number == 0 else [area] * len(getattr(node, "children", ()))
         if isinstance(node, SegmentNode):
-            self.places.append(Place(number, node.tag, "", node.mandatory, node.max, parent, (), index))
+            self.places.append(Place(number, node.tag, "", node.mandatory, node.max, parent, (), index, area))
             return number
         self.places.append(Place(number, "", "", True, 1, parent))  # takes the number; filled in below
-        children = tuple(self._add(child, number, at) for at, child in enumerate(node.children))
+        children = tuple(self._add(child, number, at, inside[at]) for at, child in enumerate(node.children))
         tag = self.places[children[0]].tag if node.loop else ""
-        self.places[number] = Place(
-            number, tag, node.loop, node.mandatory, node.repeat, parent, children, index
-        )
+        self.places[number] = Place(number, tag, node.loop, node.mandatory, node.repeat, parent, children, index, area)
         return number
 
     def ahead(self, number: int) -> Iterator[Move]:

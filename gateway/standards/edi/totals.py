@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.standards.edi.text import printable
+
 __all__ = [
     "LINE_SEGMENTS",
     "SetProblem",
@@ -81,7 +83,7 @@ def check_trailer(segments: Sequence[bytes], separator: bytes) -> Iterator[SetPr
         shown = declared.decode("latin-1")
         yield SetProblem(
             "AK502-4", last, "SE", 1, shown,
-            f'SE (segment {count}), element SE01 (number of included segments): "{shown[:20]}" '
+            f'SE (segment {count}), element SE01 (number of included segments): "{printable(shown, 20)}" '
             f"does not fit, the set has {count} segments from ST to SE.",
             "Ask the partner whether segments were lost, and to send the set again.",
         )  # fmt: skip
@@ -91,8 +93,8 @@ def check_trailer(segments: Sequence[bytes], separator: bytes) -> Iterator[SetPr
         shown = closed.decode("latin-1")
         yield SetProblem(
             "AK502-3", last, "SE", 2, shown,
-            f'SE (segment {count}), element SE02 (transaction set control number): "{shown[:20]}" '
-            f'is not the number of ST02, "{opened.decode("latin-1")[:20]}".',
+            f'SE (segment {count}), element SE02 (transaction set control number): "{printable(shown, 20)}" '
+            f'is not the number of ST02, "{printable(opened.decode("latin-1"), 20)}".',
             "Ask the partner to send the set again with one control number in ST02 and SE02.",
         )  # fmt: skip
 
@@ -107,7 +109,7 @@ def check_line_count(raw: bytes, index: int, count: int, line: str, separator: b
     shown = declared.decode("latin-1")
     yield SetProblem(
         "RULE-ctt-count", index, "CTT", 1, shown,
-        f'CTT (segment {index + 1}), element CTT01 (number of line items): "{shown}" '
+        f'CTT (segment {index + 1}), element CTT01 (number of line items): "{printable(shown, 20)}" '
         f"does not fit, the set has {count} {line} segments.",
         "Ask the partner whether lines were lost, and to send the set again.",
     )  # fmt: skip

@@ -228,6 +228,4 @@ def validator(
 def _validator(release: str, set_id: str, separators: Separators, options: ValidationOptions) -> SetValidator:
     tables = load_release(release)
     places = structure(release, set_id)
-    return SetValidator(
-        SetRules(tables, set_id, segment_table(release, separators, options), places, options)
-    )
+    return SetValidator(SetRules(tables, set_id, segment_table(release, separators, options), places, options))

@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Final
 
-from gateway.standards.edi.model import VALUE_LIMIT
 from gateway.standards.edi.schema import Release, SyntaxNote, labels_of
 from gateway.standards.edi.segments import ElementRule, Problem, SegmentRules
+from gateway.standards.edi.text import printable
 from gateway.standards.edi.types import ValueRule
 
-__all__ = ["clip", "element_location", "problem_fix", "problem_message", "suggest_code"]
+__all__ = ["element_location", "problem_fix", "problem_message", "suggest_code"]
 
 _TYPE_WORDS: Final = {
     "AN": "text",
@@ -29,13 +29,6 @@ _FORMAT_HINTS: Final = {
     "R": "digits with at most one decimal point, a leading minus if negative, no commas",
     "N": "digits only, a leading minus if negative, no decimal point",
 }
-
-
-def clip(value: str | None) -> str | None:
-    """A value short enough for a finding and safe to encode."""
-    if value is None:
-        return None
-    return value[:VALUE_LIMIT].encode("utf-8", "replace").decode("utf-8")
 
 
 def element_location(rules: SegmentRules, problem: Problem) -> str:
@@ -108,7 +101,7 @@ def _by_likeness(wanted: str, codes: Collection[str]) -> str | None:
 
 
 def _quoted(problem: Problem) -> str:
-    return f'"{clip(problem.value)}"'
+    return f'"{printable(problem.value or "")}"'
 
 
 def _length(rule: ValueRule | None) -> str:
@@ -141,12 +134,10 @@ def _character(character: str) -> str:
     number = ord(character)
     if 0xDC80 <= number <= 0xDCFF:  # a byte that is no text in the partner's encoding
         return f"byte {number - 0xDC00:#04x}"
-    return f'"{character}"' if character.isprintable() else f"with code {number:#04x}"
+    return f'"{printable(character)}"'
 
 
-def _note_words(
-    rules: SegmentRules, note: SyntaxNote | None, component: int | None, element: int | None
-) -> str:
+def _note_words(rules: SegmentRules, note: SyntaxNote | None, component: int | None, element: int | None) -> str:
     if note is None:
         return "a rule between elements"
     if component:
@@ -209,20 +200,12 @@ _MESSAGES: Final[dict[str, Callable[[Release, SegmentRules, Problem], str]]] = {
     "AK403-1": lambda _r, _s, _p: "is mandatory but empty.",
     "AK403-2": _conditional,
     "AK403-3": _too_many_elements,
-    "AK403-4": lambda _r, _s, p: (
-        f"{_quoted(p)} is too short: {_type_words(p.rule)} of {_length(p.rule)} is due."
-    ),
-    "AK403-5": lambda _r, _s, p: (
-        f"{_quoted(p)} is too long: {_type_words(p.rule)} of {_length(p.rule)} is due."
-    ),
+    "AK403-4": lambda _r, _s, p: f"{_quoted(p)} is too short: {_type_words(p.rule)} of {_length(p.rule)} is due.",
+    "AK403-5": lambda _r, _s, p: f"{_quoted(p)} is too long: {_type_words(p.rule)} of {_length(p.rule)} is due.",
     "AK403-6": _bad_character,
     "AK403-7": _bad_code,
-    "AK403-8": lambda _r, _s, p: (
-        f"{_quoted(p)} is not a day that exists (CCYYMMDD, or YYMMDD in six digits)."
-    ),
-    "AK403-9": lambda _r, _s, p: (
-        f"{_quoted(p)} is not a time (HHMM, HHMMSS, HHMMSSD or HHMMSSDD, 0000 to 2359)."
-    ),
+    "AK403-8": lambda _r, _s, p: f"{_quoted(p)} is not a day that exists (CCYYMMDD, or YYMMDD in six digits).",
+    "AK403-9": lambda _r, _s, p: f"{_quoted(p)} is not a time (HHMM, HHMMSS, HHMMSSD or HHMMSSDD, 0000 to 2359).",
     "AK403-10": _exclusion,
     "AK403-12": _too_many_repeats,
     "AK403-13": _too_many_components,
@@ -241,30 +224,28 @@ def _fix_code(release: Release, rules: SegmentRules, problem: Problem) -> str:
     return f'Probably "{code}"{f" ({name})" if name else ""} was meant. {ask}'
 
 
+def _fix_length(release: Release, rules: SegmentRules, problem: Problem) -> str:
+    if problem.rule is not None and problem.rule.codes is not None:
+        return _fix_code(release, rules, problem)
+    return "Ask the partner to correct the value."
+
+
 def _fix_missing(_release: Release, rules: SegmentRules, problem: Problem) -> str:
     return f"Ask the partner to send {element_location(rules, problem).removeprefix('element ')}."
 
 
 _FIXES: Final[dict[str, Callable[[Release, SegmentRules, Problem], str]]] = {
-    "AK304-8": lambda _r, _s, _p: (
-        "Ask the partner to end segments after the last value, or accept it in the profile."
-    ),
+    "AK304-8": lambda _r, _s, _p: "Ask the partner to end segments after the last value, or accept it in the profile.",
     "AK403-1": _fix_missing,
     "AK403-2": _fix_missing,
-    "AK403-3": lambda _r, s, _p: (
-        f"Ask the partner to end {s.tag} after its last element, or to check the separators."
-    ),
-    "AK403-4": lambda _r, _s, _p: "Ask the partner to correct the value.",
-    "AK403-5": lambda _r, _s, _p: "Ask the partner to shorten the value.",
-    "AK403-6": lambda _r, _s, _p: (
-        "Ask the partner to correct the value, or widen the character set in the profile."
-    ),
+    "AK403-3": lambda _r, s, _p: f"Ask the partner to end {s.tag} after its last element, or to check the separators.",
+    "AK403-4": _fix_length,
+    "AK403-5": _fix_length,
+    "AK403-6": lambda _r, _s, _p: "Ask the partner to correct the value, or widen the character set in the profile.",
     "AK403-7": _fix_code,
     "AK403-8": lambda _r, _s, _p: "Ask the partner for the right date.",
     "AK403-9": lambda _r, _s, _p: "Ask the partner for the right time.",
     "AK403-10": lambda _r, _s, _p: "Ask the partner which of the values is meant and to leave out the other.",
     "AK403-12": lambda _r, _s, _p: "Ask the partner to send fewer repetitions.",
-    "AK403-13": lambda _r, _s, _p: (
-        "Ask the partner to check the component separator, or to send fewer components."
-    ),
+    "AK403-13": lambda _r, _s, _p: "Ask the partner to check the component separator, or to send fewer components.",
 }

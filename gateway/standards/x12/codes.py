@@ -197,7 +197,6 @@ NUMBER_ELEMENTS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
         "832": ("BCT", 2),
         "846": ("BIA", 3),
         "850": ("BEG", 3),
-        "852": ("XQ", 4),
         "855": ("BAK", 3),
         "856": ("BSN", 2),
         "860": ("BCH", 3),

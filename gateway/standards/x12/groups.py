@@ -8,6 +8,8 @@ each become a finding, and nothing is dropped without one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import itemgetter
 from typing import Final
 
 from gateway.standards.edi.model import VALUE_LIMIT, Finding
@@ -88,7 +90,8 @@ class GroupReader:
             "IEA": self._end_interchange,
         }
         segments = self._body.segments
-        for index in [at for at, segment in enumerate(segments) if segment[:2] in _PREFIXES]:
+        may_be_envelope = map(_PREFIXES.__contains__, map(itemgetter(slice(2)), segments))
+        for index in compress(range(len(segments)), may_be_envelope):
             tag = segments[index].split(self._element, 1)[0].decode("latin-1")
             step = steps.get(tag)
             if step is not None:
@@ -323,8 +326,11 @@ class GroupReader:
         self._close_set(index)
         self._close_group(None, index)
         self._loose = index + 1
-        self.complete = True
         count, closing, *_ = [*self._elements(index), "", ""]
+        control = self._header.elements[12]
+        if not self._body.terminated and closing != control:
+            return  # the file was cut inside IEA
+        self.complete = True
         offset = self._body.offset(index)
         declared = int(count) if count.isascii() and count.isdigit() and len(count) <= 5 else None
         if declared and not self.groups and declared == len(self.ta1):
@@ -343,7 +349,6 @@ class GroupReader:
                     fix="Ask the sender whether a group was lost.",
                 )
             )
-        control = self._header.elements[12]
         if closing != control:
             message = f"IEA02 (control number) is {quoted(closing)}, but ISA13 is {quoted(control)}."
             self._findings.append(interchange_finding("001", message, offset, segment="IEA", element=2, value=closing))

@@ -45,6 +45,7 @@ class Body:
         self._start = start
         self._terminator = terminator
         self._offsets = offsets
+        self._sums: list[int] = []
         #: Offset of the first byte after the interchange.
         self.end = end
         #: Segments without terminator and without blanks and line ends around them; empty ones left out.
@@ -58,24 +59,23 @@ class Body:
 
     def offset(self, index: int) -> int:
         """Byte offset of the segment with this index in the transmission."""
-        return self.offsets()[index]
-
-    def offsets(self) -> list[int]:
-        """Byte offset of every segment in the transmission, worked out once."""
-        if self._offsets is None and self.gap:
-            lengths = map(len, self.segments)
-            gap = self.gap
-            steps = accumulate(lengths, lambda at, length: at + length + gap, initial=self._start)
-            self._offsets = list(steps)[:-1]
-        elif self._offsets is None:
+        if self._offsets is not None:
+            return self._offsets[index]
+        if not self.gap:
             self._offsets = _offsets_of(self._data, self._start, self.end, self._terminator)
-        return self._offsets
+            return self._offsets[index]
+        if not self._sums:
+            self._sums = list(accumulate(map(len, self.segments), initial=0))
+        return self._start + self._sums[index] + index * self.gap
+
+    def offsets(self, first: int, count: int) -> list[int]:
+        """Byte offsets of some segments in a row."""
+        return [self.offset(index) for index in range(first, first + count)]
 
     def slice(self, first: int, count: int) -> bytes:
         """The bytes of some segments as received, from the first one to the terminator of the last one."""
-        offsets = self.offsets()
         last = first + count - 1
-        return self._data[offsets[first] : offsets[last] + len(self.segments[last]) + 1]
+        return self._data[self.offset(first) : self.offset(last) + len(self.segments[last]) + 1]
 
 
 def cut_body(data: bytes, start: int, limit: int, element: bytes, terminator: bytes) -> Body:

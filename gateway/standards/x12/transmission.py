@@ -70,7 +70,7 @@ class RawSet:
     @property
     def offsets(self) -> list[int]:
         """Byte offset of each segment in the transmission."""
-        return self.body.offsets()[self.first_segment_index : self.first_segment_index + len(self.segments)]
+        return self.body.offsets(self.first_segment_index, len(self.segments))
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,9 +81,7 @@ def _header(data: bytes, position: int, limit: int) -> tuple[int, int, int]:
         length = int.from_bytes(data[position : position + count], "big")
         position += count
     if length > limit - position:
-        raise Asn1Error(
-            f"the element at byte {position} says {length} bytes but {limit - position} are there"
-        )
+        raise Asn1Error(f"the element at byte {position} says {length} bytes but {limit - position} are there")
     return tag, position, length
 
 

@@ -205,9 +205,7 @@ def _receipt(receipt: ReceiptWish, message_id: str) -> Headers:
         headers.append(("Disposition-Notification-Options", options))
     if receipt.mode == "async":
         if not receipt.url:
-            raise ValueError(
-                "An asynchronous receipt needs an address of ours to which the partner sends it."
-            )
+            raise ValueError("An asynchronous receipt needs an address of ours to which the partner sends it.")
         headers.append(("Receipt-Delivery-Option", receipt.url))
     return tuple(headers)
 

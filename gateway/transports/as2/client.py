@@ -111,9 +111,7 @@ class As2Delivery:
         now = self._clock()
         algorithms = relationship.policy_at(now).algorithms
         try:
-            mdn = open_mdn(
-                http_fields(http.headers), http.body, relationship.their_certificates, algorithms, now
-            )
+            mdn = open_mdn(http_fields(http.headers), http.body, relationship.their_certificates, algorithms, now)
         except MimeError as error:
             return DeliveryOutcome(
                 Outcome.SENT if later else Outcome.RETRY,

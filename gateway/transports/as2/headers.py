@@ -93,9 +93,7 @@ def quote_name(name: str) -> str:
     if _BARE_NAME.fullmatch(name):
         return name
     if not 1 <= len(name) <= 128 or not all(" " <= character <= "~" for character in name):
-        raise ValueError(
-            f"“{name[:128]}” is not an AS2 name: 1 to 128 printable ASCII characters are allowed."
-        )
+        raise ValueError(f"“{name[:128]}” is not an AS2 name: 1 to 128 printable ASCII characters are allowed.")
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -96,9 +96,7 @@ def parse_entity(raw: bytes, *, unique: bool = False) -> Entity:
         end = raw.find(b"\n", position, position + MAX_HEADER_BYTES)
         if end < 0:
             raise MimeError("the header block of a part has no end")
-        line = (
-            raw[position : end - 1] if raw[end - 1 : end] == b"\r" and end > position else raw[position:end]
-        )
+        line = raw[position : end - 1] if raw[end - 1 : end] == b"\r" and end > position else raw[position:end]
         position = end + 1
         if not line:
             return Entity(fields, raw[position:], raw)
@@ -204,9 +202,7 @@ def split_multipart(body: bytes, boundary: str) -> tuple[bytes, ...]:
     while True:
         at = body.find(mark, position)
         if at < 0:
-            raise MimeError(
-                "the multipart has no closing delimiter" if parts or start >= 0 else "no delimiter line"
-            )
+            raise MimeError("the multipart has no closing delimiter" if parts or start >= 0 else "no delimiter line")
         position = at + len(mark)
         if at > 0 and body[at - 2 : at] != CRLF:
             continue

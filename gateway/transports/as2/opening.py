@@ -105,9 +105,7 @@ class _Opening:
     blind: bool = False
 
 
-def open_message(
-    headers: HttpFields, body: bytes, policy: OpenPolicy, keys: Keyring, at: datetime
-) -> OpenedMessage:
+def open_message(headers: HttpFields, body: bytes, policy: OpenPolicy, keys: Keyring, at: datetime) -> OpenedMessage:
     """Open ``body`` as received (after chunk decoding). ``at`` is the instant at which certificates must be
     valid.
 
@@ -234,9 +232,7 @@ def verify_signed_part(
         raise As2Refusal(Kind.MALFORMED, "The second part of the multipart/signed is no PKCS #7 signature.")
     part = parts[0].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if repair else parts[0]
     pinned = [one for one in theirs if "sign" in one.roles]
-    verified = verify_detached(
-        decode_transfer(signature), part, [one.certificate for one in pinned], algorithms
-    )
+    verified = verify_detached(decode_transfer(signature), part, [one.certificate for one in pinned], algorithms)
     problems = [one.problem_at(at) for one in pinned if one.certificate == verified.certificate]
     if None not in problems:
         raise As2Refusal(Kind.SIGNER, f"The signature is the partner's, but {problems[0]}.")
@@ -281,9 +277,7 @@ def _check_receipt(receipt: ReceiptRequest, digests: frozenset[str]) -> None:
         raise As2Refusal(Kind.PROTOCOL, f"A receipt signed as {', '.join(receipt.protocols)} is demanded.")
     if receipt.algorithms and not any(name in digests for name, _ in receipt.algorithms):
         spelled = ", ".join(spelling for _, spelling in receipt.algorithms)
-        raise As2Refusal(
-            Kind.MIC, f"The receipt is to carry a digest by {spelled}, none of which is accepted."
-        )
+        raise As2Refusal(Kind.MIC, f"The receipt is to carry a digest by {spelled}, none of which is accepted.")
 
 
 def mic_digest(receipt: ReceiptRequest, signature: str | None, digests: frozenset[str]) -> tuple[str, str]:
@@ -292,9 +286,7 @@ def mic_digest(receipt: ReceiptRequest, signature: str | None, digests: frozense
     One requested algorithm is used; of several, the signature's if it is listed, else the first we know;
     without a request the signature's, else SHA-256.
     """
-    known = [
-        (name, spelling) for name, spelling in receipt.algorithms if name in digests and name is not None
-    ]
+    known = [(name, spelling) for name, spelling in receipt.algorithms if name in digests and name is not None]
     for name, spelling in known:
         if name == signature:
             return name, spelling

@@ -76,9 +76,7 @@ def target_of(url: str) -> Target:
     try:
         resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise PostError(
-            f"The name {host} cannot be resolved ({error}): check the address and the network."
-        ) from error
+        raise PostError(f"The name {host} cannot be resolved ({error}): check the address and the network.") from error
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in resolved))
     for address in addresses:
         if _forbidden(address):
@@ -117,9 +115,7 @@ class _Connection(http.client.HTTPConnection):
 
     response_class = _Response
 
-    def __init__(
-        self, target: Target, context: ssl.SSLContext | None, pins: frozenset[bytes], timeout: float
-    ) -> None:
+    def __init__(self, target: Target, context: ssl.SSLContext | None, pins: frozenset[bytes], timeout: float) -> None:
         super().__init__(target.host, target.port, timeout=timeout)
         self._target = target
         self._context = context
@@ -172,15 +168,9 @@ def post(
     """
     target = target_of(url)
     trust = tls or TlsTrust()
-    pins = (
-        frozenset(one.certificate.public_bytes(Encoding.DER) for one in pinned)
-        if trust.pinned
-        else frozenset()
-    )
+    pins = frozenset(one.certificate.public_bytes(Encoding.DER) for one in pinned) if trust.pinned else frozenset()
     if target.secure and trust.pinned and not pins:
-        raise PostError(
-            "No pinned TLS certificate of the partner is valid today: add the current one.", final=True
-        )
+        raise PostError("No pinned TLS certificate of the partner is valid today: add the current one.", final=True)
     context = _context(trust.pinned, trust.client_pem) if target.secure else None
     connection = _Connection(target, context, pins, connect_timeout)
     try:
@@ -188,9 +178,7 @@ def post(
     except PostError:
         raise
     except ssl.SSLError as error:
-        raise PostError(
-            f"TLS with {target.host} failed: {error.reason or error}. Check both certificates."
-        ) from error
+        raise PostError(f"TLS with {target.host} failed: {error.reason or error}. Check both certificates.") from error
     except TimeoutError as error:
         raise PostError(f"{target.host} did not answer in time.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -222,9 +210,7 @@ def _exchange(
     finally:
         watchdog.cancel()
     if len(content) > MAX_ANSWER_BYTES:
-        raise PostError(
-            f"{target.host} answered with more than {MAX_ANSWER_BYTES} bytes; that is no receipt."
-        )
+        raise PostError(f"{target.host} answered with more than {MAX_ANSWER_BYTES} bytes; that is no receipt.")
     if early is not None and response.status < 300:
         raise early
     return HttpAnswer(response.status, tuple(response.getheaders()), content)

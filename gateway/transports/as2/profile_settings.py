@@ -118,9 +118,7 @@ def _valid(key: OwnKey, now: datetime) -> bool:
 
 def _secret(name: str, secrets: Callable[[str], bytes] | None, code: str) -> bytes:
     if secrets is None:
-        raise ValueError(
-            f"The profile of {code} refers to the secret “{name}”, but no secrets are at hand here."
-        )
+        raise ValueError(f"The profile of {code} refers to the secret “{name}”, but no secrets are at hand here.")
     return secrets(name)
 
 

@@ -275,11 +275,7 @@ class As2Receiver:
         )
         key = relationship.signing_key(incoming.now) or next(iter(relationship.our_keys), None)
         digests = relationship.policy_at(incoming.now).algorithms.digests
-        digest = (
-            result.digest
-            if isinstance(result, OpenedMessage)
-            else mic_digest(incoming.receipt, None, digests)[0]
-        )
+        digest = result.digest if isinstance(result, OpenedMessage) else mic_digest(incoming.receipt, None, digests)[0]
         headers, body = build_mdn(facts, key if incoming.receipt.signed else None, digest)
         return Answer(200, headers, body, disposition)
 

@@ -206,9 +206,7 @@ class _As2Request(http.Request):
         """An error of our own: an answer that makes the sender try again, and a log entry to find it by."""
         identity = uuid.uuid4().hex[:12]
         _log.error("AS2 request failed, error %s\n%s", identity, failure.getTraceback())
-        self._finish(
-            plain(500, f"An internal error occurred ({identity}); send the same message again later.")
-        )
+        self._finish(plain(500, f"An internal error occurred ({identity}); send the same message again later."))
 
     def _finish(self, answer: Answer) -> None:
         if self._disconnected:
@@ -272,10 +270,14 @@ class _As2Channel(http.HTTPChannel):
             deadline.cancel()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        """The first byte of a further request starts its header deadline."""
-        if self._deadline is None and self.line_mode and not self._handlingRequest:
-            self._expect_headers()
+        """The first byte of a further request starts its header deadline, also when it came with the last one."""
+        self._watch_headers(bool(data))
         super().dataReceived(data)  # type: ignore[no-untyped-call]
+        self._watch_headers(bool(self._buffer))
+
+    def _watch_headers(self, begun: bool) -> None:
+        if begun and self._deadline is None and self.line_mode and not self._handlingRequest and self.connected:
+            self._expect_headers()
 
     def allHeadersReceived(self) -> None:  # noqa: N802 - Twisted's name
         """The deadline is met."""
@@ -379,14 +381,15 @@ class As2Server:
 
     def start(self) -> None:
         """Start to listen. Raises twisted.internet.error.CannotListenError when the port is taken."""
-        if self._tls is None:
-            self._listening = self.reactor.listenTCP(self._port, self._factory, interface=self._host)
-        else:
-            from twisted.internet import ssl
+        factory: Any = self._factory
+        if self._tls is not None:
+            from twisted.internet.ssl import PrivateCertificate
+            from twisted.protocols.tls import TLSMemoryBIOFactory
 
             pem = self._tls.key.read_bytes() + b"\n" + self._tls.certificate.read_bytes()
-            options = ssl.PrivateCertificate.loadPEM(pem).options()  # type: ignore[no-untyped-call]
-            self._listening = self.reactor.listenSSL(self._port, self._factory, options, interface=self._host)
+            options = PrivateCertificate.loadPEM(pem).options()  # type: ignore[no-untyped-call]
+            factory = TLSMemoryBIOFactory(options, False, factory, clock=self.reactor)
+        self._listening = self.reactor.listenTCP(self._port, factory, interface=self._host)
         self._pool.start()
 
     def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:

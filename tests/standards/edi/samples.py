@@ -68,10 +68,7 @@ def _fill(
         for note in notes:
             if note.kind == "R":
                 present.add(note.positions[0])
-    return [
-        _element(dice, release, use, separators) if number in present else ""
-        for number, use in enumerate(uses, 1)
-    ]
+    return [_element(dice, release, use, separators) if number in present else "" for number, use in enumerate(uses, 1)]
 
 
 def _element(dice: random.Random, release: Release, use: ElementUse, separators: Separators) -> str:
@@ -148,7 +145,7 @@ def spoil(dice: random.Random, segments: list[bytes], separator: bytes = b"*") -
         other = dice.randrange(len(spoilt))
         spoilt[at], spoilt[other] = spoilt[other], spoilt[at]
     elif kind == 3:
-        tag, _, rest = spoilt[at].partition(separator)
+        rest = spoilt[at].partition(separator)[2]
         spoilt[at] = dice.choice([b"ZZZ", b"REF", b"N1", b"ISA", b"", b"PO1", b"LE"]) + separator + rest
     else:
         fields = spoilt[at].split(separator)

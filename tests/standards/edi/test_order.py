@@ -20,7 +20,8 @@ CASES = [
     ("ST BEG REF DTM N1 N3 N4 ZZZ PO1 CTT SE", [("AK304-1", 8, "ZZZ")]),
     ("ST BEG REF BIG PO1 CTT SE", [("AK304-6", 4, "BIG")]),
     ("ST BEG N1 DTM PO1 CTT SE", [("AK304-7", 4, "DTM")]),
-    ("ST BEG PO1 CTT BEG SE", [("AK304-5", 5, "BEG")]),
+    ("ST BEG PO1 CTT BEG SE", [("AK304-2", 5, "BEG")]),
+    ("ST BEG REF BEG PO1 SE", [("AK304-5", 4, "BEG")]),
     ("ST BEG N3 PO1 CTT SE", [("AK304-2", 3, "N3")]),
     ("ST BEG CTT SE", [("AK304-3", 3, "PO1")]),
     ("ST BEG SE", [("AK304-3", 3, "PO1")]),
@@ -42,8 +43,6 @@ def test_each_mistake_is_told_once(text, expected):
 
 
 def test_a_loop_in_the_wrong_place_is_followed_inside():
-    text = "ST BEG PO1 PID SLN N1 N3 N4 SPI N1 N3 N4 PO1 CTT SE"
-    assert problems(text) == []
     assert problems("ST BEG SPI N1 N3 N1 ADV N9 MSG MSG PO1 CTT SE") == [("AK304-7", 8, "N9")]
 
 
@@ -79,7 +78,7 @@ def test_an_earlier_loop_that_is_used_up_is_too_often():
         SegmentNode("SE", True, 1),
     )
     small = Structure(SetType("999", "", "", nodes, (), ()))
-    report = examine_order(small, "ST N1 N3 REF N1 N3 SE".split(), KNOWN)
+    report = examine_order(small, ["ST", "N1", "N3", "REF", "N1", "N3", "SE"], KNOWN)
     assert [(problem.code, problem.tag) for problem in report.problems] == [("AK304-4", "N1")]
     assert report.loops == ("", "N1", "N1", "", "N1", "N1", "")
 
@@ -98,10 +97,10 @@ def ambiguous():
 def test_a_set_whose_pattern_would_take_more_than_the_walk_is_known():
     small = ambiguous()
     assert not small.pattern_is_exact
-    tags = "ST N1 SE".split()
+    tags = ["ST", "N1", "SE"]
     assert small.pattern.fullmatch("".join(small.characters[tag] for tag in tags))
     assert not small.accepts(tags)
-    assert small.accepts("ST N1 N3 N1 N3 SE".split())
+    assert small.accepts(["ST", "N1", "N3", "N1", "N3", "SE"])
 
 
 def test_all_sets_but_one_use_their_pattern():
@@ -115,7 +114,7 @@ def test_all_sets_but_one_use_their_pattern():
 
 
 def test_a_set_that_stops_early_is_not_accepted_by_the_walk():
-    assert not structure("004010", "850").accepts("ST BEG PO1".split())
+    assert not structure("004010", "850").accepts(["ST", "BEG", "PO1"])
 
 
 def test_from_the_root_the_first_places_lie_ahead():

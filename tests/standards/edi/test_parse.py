@@ -8,9 +8,7 @@ FULL = Separators("|", ":", "\n", "^")
 
 
 def test_elements_keep_their_places_and_lose_the_empty_end():
-    assert parse_segment(b"PO1*1**EA***", PLAIN, position=3, offset=99) == Segment(
-        "PO1", ("1", "", "EA"), 3, 99
-    )
+    assert parse_segment(b"PO1*1**EA***", PLAIN, position=3, offset=99) == Segment("PO1", ("1", "", "EA"), 3, 99)
 
 
 def test_components_and_repetitions_get_their_own_joints():

@@ -113,7 +113,7 @@ def spoilt(tmp_path, change):
         (lambda d: d["segments"]["REF"][1].append("9999 O"), "REF names element 9999"),
         (lambda d: d["segments"].update(REF=["R", ["128 M"], "P0102"]), "P0102 does not fit REF"),
         (lambda d: d["composites"].update(C040=["R", ["128 M"], "Q0101"]), "Q0101 does not fit C040"),
-        (lambda d: d["sets"]["850"]["header"].append("QQQ O 1"), "850 names QQQ"),
+        (lambda d: d["sets"]["850"]["header"].append("QQQ O 1"), "850 names segment QQQ"),
         (lambda d: d["sets"]["850"]["header"].append(["N1 O 1", "N1 O 1"]), "loop N1 of 850"),
         (lambda d: d["sets"]["850"]["header"].append(["N1 O 1"]), "loop N1 of 850"),
         (lambda d: d.pop("sets"), "KeyError"),

@@ -32,9 +32,7 @@ def rule_of(vector):
         min=vector["min"],
         max=vector["max"],
         codes=frozenset(codes) if codes else None,
-        legal=legal_characters(
-            vector.get("charset", "extended"), vector.get("release", "004010"), SEPARATORS
-        ),
+        legal=legal_characters(vector.get("charset", "extended"), vector.get("release", "004010"), SEPARATORS),
         bare_point=vector.get("bare_point", False),
         strict_spaces=vector.get("strict_spaces", False),
     )
@@ -76,24 +74,16 @@ def test_the_pattern_takes_every_plain_ascii_value_that_the_check_takes(vector):
 @given(st.text("0123456789.-+E ", max_size=8), st.integers(1, 3), st.integers(3, 6), st.booleans())
 def test_pattern_and_check_agree_on_every_decimal(text, low, high, bare):
     rule = rule_of({"type": "R", "min": low, "max": high, "bare_point": bare})
-    assert bool(re.fullmatch(value_pattern(rule), text.encode())) == (
-        text != "" and check_value(rule, text) is None
-    )
+    assert bool(re.fullmatch(value_pattern(rule), text.encode())) == (text != "" and check_value(rule, text) is None)
 
 
 @given(st.text("0123456789.-", max_size=8), st.integers(1, 3), st.integers(3, 6))
 def test_pattern_and_check_agree_on_every_whole_number(text, low, high):
     rule = rule_of({"type": "N0", "min": low, "max": high})
-    assert bool(re.fullmatch(value_pattern(rule), text.encode())) == (
-        text != "" and check_value(rule, text) is None
-    )
+    assert bool(re.fullmatch(value_pattern(rule), text.encode())) == (text != "" and check_value(rule, text) is None)
 
 
-@given(
-    st.one_of(
-        st.from_regex(r"\A[0-9]{8}\Z"), st.from_regex(r"\A(19|20)[0-9]{2}(02|0[1-9]|1[0-3])[0-3][0-9]\Z")
-    )
-)
+@given(st.one_of(st.from_regex(r"\A[0-9]{8}\Z"), st.from_regex(r"\A(19|20)[0-9]{2}(02|0[1-9]|1[0-3])[0-3][0-9]\Z")))
 def test_pattern_and_check_agree_on_every_date(text):
     rule = rule_of({"type": "DT", "min": 8, "max": 8})
     assert bool(re.fullmatch(value_pattern(rule), text.encode("utf-8", "replace"))) == is_date(text)
@@ -122,9 +112,7 @@ def test_foreign_digits_are_neither_dates_nor_times():
 def test_when_a_code_outside_the_list_is_only_a_remark_the_pattern_takes_its_shape():
     vector = {"type": "ID", "min": 2, "max": 3, "codes": ["DP"]}
     rule = rule_of(vector)
-    free = ValueRule(
-        rule.ref, rule.name, "ID", 2, 3, rule.codes, rule.legal, codes_bind=False
-    )
+    free = ValueRule(rule.ref, rule.name, "ID", 2, 3, rule.codes, rule.legal, codes_bind=False)
     assert not re.fullmatch(value_pattern(rule), b"XX")
     assert re.fullmatch(value_pattern(free), b"XX")
 

@@ -3,7 +3,6 @@
 import random
 
 import pytest
-from tests.standards.edi.samples import SEPARATORS, set_for, spoil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +11,13 @@ from gateway.standards.edi.model import LoopInstance, Segment, Separators
 from gateway.standards.edi.options import CodeList, ValidationOptions
 from gateway.standards.edi.schema import UnknownReleaseError, UnknownSetError, load_release
 from gateway.standards.edi.validator import SetValidator, parse_segment, validator
+from tests.standards.edi.samples import SEPARATORS, set_for, spoil
 
-ALL_SETS = [(release, set_id) for release in ("004010", "005010") for set_id in load_release(release).sets]
+ALL_SETS = [
+    pytest.param(release, set_id, id=f"{set_id}-{release}")
+    for release in ("004010", "005010")
+    for set_id in load_release(release).sets
+]
 OPTIONS = [
     ValidationOptions(),
     ValidationOptions(trailing_separators="reject", trailing_spaces="reject", charset="basic"),
@@ -37,7 +41,7 @@ def agree(check: SetValidator, segments):
     return good
 
 
-@pytest.mark.parametrize(("release", "set_id"), ALL_SETS, ids="-".join)
+@pytest.mark.parametrize(("release", "set_id"), ALL_SETS)
 def test_a_set_made_from_the_tables_is_good(release, set_id, pattern_moment):
     dice = random.Random(f"{release}{set_id}")
     check = SetValidator(validator(release, set_id, SEPARATORS[release]).rules)
@@ -49,21 +53,21 @@ def test_a_set_made_from_the_tables_is_good(release, set_id, pattern_moment):
         assert check.verdict(segments)
 
 
-@pytest.mark.parametrize(("release", "set_id"), ALL_SETS, ids="-".join)
+@pytest.mark.parametrize(("release", "set_id"), ALL_SETS)
 def test_verdict_and_explanation_agree_on_spoilt_sets(release, set_id):
     dice = random.Random(f"spoil{release}{set_id}")
     bad = 0
     for options in OPTIONS:
         check = SetValidator(validator(release, set_id, SEPARATORS[release], options).rules)
-        for _ in range(25):
+        for _ in range(6):
             segments = set_for(dice, release, set_id)
             for _ in range(dice.choice([1, 1, 2, 5])):
                 segments = spoil(dice, segments)
             bad += not agree(check, segments)
-    assert bad > 20
+    assert bad > 5
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 10**9),
     st.sampled_from(["850", "855", "856", "810", "997"]),
@@ -144,7 +148,7 @@ def walk(instance, depth=0):
             yield from walk(item, depth + 1)
 
 
-@pytest.mark.parametrize(("release", "set_id"), ALL_SETS, ids="-".join)
+@pytest.mark.parametrize(("release", "set_id"), ALL_SETS)
 def test_the_tree_keeps_every_segment_in_order(release, set_id):
     dice = random.Random(f"tree{release}{set_id}")
     separators = SEPARATORS[release]

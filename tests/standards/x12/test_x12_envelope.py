@@ -1,9 +1,9 @@
 """Reading: interchanges, groups and sets out of whole and damaged transmissions."""
 
 import pytest
-from tests.standards.x12.x12_samples import ORDER_BODY, codes, group, interchange, isa, order
 
 from gateway.standards.x12.envelope import Limits, read_transmission
+from tests.standards.x12.x12_samples import ORDER_BODY, codes, group, interchange, isa, order
 
 
 def only(data):

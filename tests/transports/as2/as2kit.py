@@ -41,7 +41,9 @@ def identity(name: str, days: int = 365) -> Identity:
 
 @lru_cache(maxsize=32)
 def _identity(name: str, days: int) -> Identity:
-    return make_identity(name, NOW if days > 0 else NOW + timedelta(days=days - 30), days=30 if days < 0 else days, bits=2048)
+    return make_identity(
+        name, NOW if days > 0 else NOW + timedelta(days=days - 30), days=30 if days < 0 else days, bits=2048
+    )
 
 
 def key(name: str, days: int = 365) -> OwnKey:

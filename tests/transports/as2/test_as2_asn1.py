@@ -36,7 +36,9 @@ def test_an_object_identifier_is_written_as_the_standard_shows():
 
 
 def test_an_indefinite_length_is_followed_to_its_end():
-    inner = b"\x24\x80" + der(0x04, b"ab") + b"\x24\x80" + der(0x04, b"cd") + b"\x00\x00" + der(0x04, b"e") + b"\x00\x00"
+    inner = (
+        b"\x24\x80" + der(0x04, b"ab") + b"\x24\x80" + der(0x04, b"cd") + b"\x00\x00" + der(0x04, b"e") + b"\x00\x00"
+    )
     data = b"\x30\x80" + integer(5) + inner + b"\x00\x00"
     first, second = children(read_only(data, 0x30))
     assert read_integer(first) == 5

@@ -131,7 +131,10 @@ def test_any_of_the_stored_digests_confirms():
     ("lines", "disposition"),
     [
         ("Disposition: automatic-action/MDN-sent-automatically; processed", "processed"),
-        ("DISPOSITION: Automatic-Action/MDN-Sent-Automatically;Processed/Error:decryption-failed", "processed/error: decryption-failed"),
+        (
+            "DISPOSITION: Automatic-Action/MDN-Sent-Automatically;Processed/Error:decryption-failed",
+            "processed/error: decryption-failed",
+        ),
         ("Disposition: a/b; processed/error\r\nError: decryption-failed", "processed/error: decryption-failed"),
         ("Disposition: a/b; failed\r\nFailure: unsupported format", "failed/failure: unsupported format"),
         ("Disposition: a/b; processed/Warning\r\nWarning: duplicate-document", "processed/warning: duplicate-document"),

@@ -22,7 +22,9 @@ def profile(**as2):
 
 
 def made(keys=(), secrets=None, **as2):
-    return relationship_from_profile(profile(**as2), Company(), keys, NOW, public_url="https://me.example/as2", secrets=secrets)
+    return relationship_from_profile(
+        profile(**as2), Company(), keys, NOW, public_url="https://me.example/as2", secrets=secrets
+    )
 
 
 def test_legacy_algorithms_are_taken_until_their_last_day():

@@ -326,7 +326,7 @@ def upgrade() -> None:
         sa.Column("set_id", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=True),
         sa.Column("business_key", sa.Text(), nullable=True),
-        sa.Column("owns_key", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("owns_key", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("partner", sa.Text(), nullable=True),
         sa.Column("partner_version", sa.Integer(), nullable=True),
         sa.Column("transmission_id", sa.Text(), nullable=True),

@@ -135,8 +135,6 @@ class AlgorithmPolicy:
     digests: frozenset[str] = frozenset({"sha256", "sha384", "sha512"})
     ciphers: frozenset[str] = frozenset(CIPHERS) - {"3des"}
     #: "pkcs1v15", "oaep-sha256", "oaep-sha384", "oaep-sha512", "oaep-sha1".
-    key_transports: frozenset[str] = field(
-        default=frozenset({"pkcs1v15", "oaep-sha256", "oaep-sha384", "oaep-sha512"})
-    )
+    key_transports: frozenset[str] = field(default=frozenset({"pkcs1v15", "oaep-sha256", "oaep-sha384", "oaep-sha512"}))
     #: Smallest RSA modulus in bits.
     rsa_bits: int = 2048

@@ -74,9 +74,7 @@ def _inflate(packed: bytes, maximum: int) -> bytes:
         raise As2Refusal(Kind.DECOMPRESS, f"The compressed content is not zlib: {error}.") from error
     if len(out) > allowed:
         limit = f"{maximum} bytes" if allowed == maximum else f"{MAX_RATIO} times its compressed size"
-        raise As2Refusal(
-            Kind.INFLATED, f"{len(packed)} compressed bytes inflate to more than the {limit} allowed."
-        )
+        raise As2Refusal(Kind.INFLATED, f"{len(packed)} compressed bytes inflate to more than the {limit} allowed.")
     if not inflater.eof:
         raise As2Refusal(Kind.DECOMPRESS, "The compressed content is cut off.")
     if inflater.unused_data:

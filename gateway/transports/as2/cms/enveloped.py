@@ -140,9 +140,7 @@ def decrypt(structure: bytes, keys: Sequence[OwnKey], policy: AlgorithmPolicy) -
     try:
         return _decrypt(structure, keys, policy)
     except Asn1Error as error:
-        raise As2Refusal(
-            Kind.DECRYPT, f"The encrypted structure is broken: {error}.", uniform=True
-        ) from error
+        raise As2Refusal(Kind.DECRYPT, f"The encrypted structure is broken: {error}.", uniform=True) from error
 
 
 def _decrypt(structure: bytes, keys: Sequence[OwnKey], policy: AlgorithmPolicy) -> Decrypted:
@@ -209,9 +207,7 @@ def _unwrap(recipient: list[Node], own: OwnKey, key_bytes: int, policy: Algorith
     else:
         raise As2Refusal(Kind.SECURITY, "The content key is wrapped by an unknown algorithm.", uniform=True)
     if name not in policy.key_transports or not isinstance(private, rsa.RSAPrivateKey):
-        raise As2Refusal(
-            Kind.SECURITY, f"The content key is wrapped by {name}, which is not accepted.", uniform=True
-        )
+        raise As2Refusal(Kind.SECURITY, f"The content key is wrapped by {name}, which is not accepted.", uniform=True)
     fallback = os.urandom(key_bytes)
     try:
         key = private.decrypt(octets(recipient[3]), scheme)

@@ -136,14 +136,10 @@ def _only_signer(structure: bytes) -> list[Node]:
     if len(parts) < 4:
         raise Asn1Error("a SignedData of impossible form")
     if len(children(expect(parts[2], 0x30))) != 1:
-        raise As2Refusal(
-            Kind.MALFORMED, "The signature carries content of its own; AS2 signatures are detached."
-        )
+        raise As2Refusal(Kind.MALFORMED, "The signature carries content of its own; AS2 signatures are detached.")
     signers = children(expect(parts[-1], 0x31))
     if len(signers) != 1:
-        raise As2Refusal(
-            Kind.SIGNER, f"The signature has {len(signers)} signers; exactly one can be the partner."
-        )
+        raise As2Refusal(Kind.SIGNER, f"The signature has {len(signers)} signers; exactly one can be the partner.")
     fields = children(expect(signers[0], 0x30))
     if len(fields) < 5:
         raise Asn1Error("a SignerInfo of impossible form")
@@ -151,9 +147,7 @@ def _only_signer(structure: bytes) -> list[Node]:
     return fields
 
 
-def _verify(
-    signer: list[Node], data: bytes, pinned: Sequence[x509.Certificate], policy: AlgorithmPolicy
-) -> Verified:
+def _verify(signer: list[Node], data: bytes, pinned: Sequence[x509.Certificate], policy: AlgorithmPolicy) -> Verified:
     named = [one for one in pinned if fits(signer[1], one)]
     if not named:
         raise As2Refusal(
@@ -191,9 +185,7 @@ def _allowed_digest(identifier: bytes, policy: AlgorithmPolicy) -> Digest:
     digest = digest_by_oid(identifier)
     if digest is None or digest.name not in policy.digests:
         name = digest.name if digest else "an unknown digest"
-        raise As2Refusal(
-            Kind.SECURITY, f"The signature uses {name}, which this partner's profile does not accept."
-        )
+        raise As2Refusal(Kind.SECURITY, f"The signature uses {name}, which this partner's profile does not accept.")
     return digest
 
 
@@ -211,9 +203,7 @@ def _attributes(node: Node) -> dict[bytes, bytes]:
     return found
 
 
-def _check_signature(
-    certificate: x509.Certificate, signer: list[Node], digest: Digest, policy: AlgorithmPolicy
-) -> str:
+def _check_signature(certificate: x509.Certificate, signer: list[Node], digest: Digest, policy: AlgorithmPolicy) -> str:
     """Check the signature over the signed attributes, as received but tagged as a SET (RFC 5652 §5.4)."""
     message = der(0x31, content(signer[3]))
     signature = octets(signer[5])
@@ -231,10 +221,7 @@ def _check_signature(
             scheme, name = _rsa_padding(identifier, parameters, digest)
             key.verify(signature, message, scheme, digest.algorithm)
             return name
-        if (
-            isinstance(key, ec.EllipticCurvePublicKey)
-            and known.ECDSA.get(identifier_of(identifier)) == digest.name
-        ):
+        if isinstance(key, ec.EllipticCurvePublicKey) and known.ECDSA.get(identifier_of(identifier)) == digest.name:
             key.verify(signature, message, ec.ECDSA(digest.algorithm))
             return "ecdsa"
     except (InvalidSignature, ValueError) as error:
@@ -265,14 +252,10 @@ def _rsa_padding(
 
 def _pss_salt(parameters: Node | None, digest: Digest) -> int:
     """Salt length of RSASSA-PSS parameters (RFC 4055 §3.1); both hashes must be the signer's digest."""
-    values = (
-        {part.tag: children(part)[0] for part in children(expect(parameters, 0x30))} if parameters else {}
-    )
+    values = {part.tag: children(part)[0] for part in children(expect(parameters, 0x30))} if parameters else {}
     for tag in (0xA0, 0xA1):
         if tag not in values:
-            raise As2Refusal(
-                Kind.SECURITY, "The PSS parameters leave out their hash, which then means SHA-1."
-            )
+            raise As2Refusal(Kind.SECURITY, "The PSS parameters leave out their hash, which then means SHA-1.")
     mask, mask_hash = algorithm_of(values[0xA1])
     if (
         algorithm_of(values[0xA0])[0] != digest.identifier[2:]

@@ -110,7 +110,7 @@ def test_a_counter_goes_on_where_an_old_system_stopped(store: Store) -> None:
         store.writer.run(lambda session: control.skip_to(session, "acme", "GS06", False, 0))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=st.lists(st.integers(1, 7), min_size=1, max_size=12), high=st.integers(7, 40))
 def test_within_one_round_no_number_comes_twice(store: Store, counts: list[int], high: int) -> None:
     partner = f"p{os.urandom(6).hex()}"

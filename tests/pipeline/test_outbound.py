@@ -1,0 +1,188 @@
+"""Documents from the back office become transaction sets in a partner's queue, once, or come back with every reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.pipeline.outbound import RefusedError, submit_document
+from tests.pipeline.pipelinekit import Kit, segments_of
+
+INVOICE: dict[str, Any] = {
+    "kind": "invoice",
+    "receiver": "harbor",
+    "number": "INV-1",
+    "issue_date": "2026-11-20",
+    "order_number": "HR-1",
+    "lines": [
+        {
+            "line_id": "1",
+            "quantity": "12",
+            "unit": "EA",
+            "price": "8.50",
+            "item_ids": [{"scheme": "vendor_item", "value": "AS-1"}],
+        }
+    ],
+    "totals": {"total": "102.00"},
+}
+
+
+def body(**changes: Any) -> bytes:
+    return json.dumps({**INVOICE, **changes}).encode()
+
+
+def refusal(kit: Kit, document: bytes, **options: Any) -> list[tuple[str, str, str]]:
+    with pytest.raises(RefusedError) as caught:
+        submit_document(kit.pipeline, document, **options)
+    return [(reason.path, reason.message, reason.fix) for reason in caught.value.reasons]
+
+
+def test_a_document_goes_out_in_our_envelope_with_fresh_control_numbers(kit: Kit) -> None:
+    done = submit_document(kit.pipeline, body())
+    kit.work()
+    (answer,) = kit.answers()
+    assert [item.strip() for item in answer["ISA"][0][4:8]] == ["ZZ", "ALPINESUPPLY", "ZZ", "HARBORRETAIL"]
+    assert answer["ISA"][0][12] == "000000001"
+    assert answer["GS"][0][:3] == ["IN", "ALPINESUPPLY", "HARBORRETAIL"]
+    assert answer["TDS"] == [["10200"]]
+    (row,) = kit.documents(direction="out")
+    assert row.id == done.document_id
+    assert (row.processing, row.acknowledgement, row.amount) == ("posted", "awaited", "102.00")
+    assert row.acknowledgement_due_at is not None
+    assert (row.partner_version, row.map_identity is not None) == (1, True)
+    assert kit.transmission(row.transmission_id or "").delivery == "confirmed"
+
+
+def test_the_same_file_read_again_after_a_crash_is_sent_once(kit: Kit) -> None:
+    first = submit_document(kit.pipeline, body())
+    second = submit_document(kit.pipeline, body())
+    kit.work()
+    assert second.already
+    assert second.document_id == first.document_id
+    assert len(kit.partner.sent) == 1
+
+
+def test_control_numbers_go_up_and_stay_in_the_profiles_range(kit: Kit) -> None:
+    kit.befriend(control_numbers={"isa13": {"low": 7, "high": 8}, "gs06": {"low": 70, "high": 99}})
+    for number in range(3):
+        submit_document(kit.pipeline, body(number=f"INV-{number}"))
+    kit.work()
+    assert [answer["ISA"][0][12] for answer in kit.answers()] == ["000000007", "000000008", "000000007"]
+    assert [answer["GS"][0][5] for answer in kit.answers()] == ["70", "71", "72"]
+
+
+def test_every_mistake_of_a_document_is_told_with_its_path(kit: Kit) -> None:
+    found = refusal(kit, body(numbr="x", lines=[{"quantity": "twelve", "unti": "EA"}]))
+    paths = {path for path, _, _ in found}
+    assert {"numbr", "lines[0].quantity", "lines[0].unti"} <= paths
+    assert any("number" in message for path, message, _ in found if path == "numbr")
+
+
+def test_broken_json_is_told_with_its_line(kit: Kit) -> None:
+    ((_, message, _),) = refusal(kit, b'{"kind": "invoice",\n  oops}')
+    assert "line 2" in message
+
+
+def test_an_unknown_receiver_is_told_with_the_nearest_partner(kit: Kit) -> None:
+    ((path, message, fix),) = refusal(kit, body(receiver="habor"))
+    assert (path, "habor" in message, "harbor" in fix) == ("receiver", True, True)
+
+
+def test_a_document_without_receiver_is_refused(kit: Kit) -> None:
+    ((path, _, fix),) = refusal(kit, body(receiver=None))
+    assert path == "receiver"
+    assert "partner's code" in fix
+
+
+def test_a_retired_partner_gets_nothing(kit: Kit) -> None:
+    kit.befriend(status="retired")
+    ((_, message, _),) = refusal(kit, body())
+    assert "retired" in message
+
+
+def test_a_partner_without_a_way_to_send_is_told_so_and_no_number_is_used(kit: Kit) -> None:
+    kit.befriend(delivery={})
+    ((_, message, _),) = refusal(kit, body())
+    assert "as2.url" in message
+    kit.befriend()
+    submit_document(kit.pipeline, body())
+    kit.work()
+    assert kit.answers()[0]["ISA"][0][12] == "000000001"
+
+
+def test_a_partner_without_interchange_identity_cannot_be_written_to(kit: Kit) -> None:
+    kit.befriend(ids={"as2": "HARBOR"})
+    ((_, message, _),) = refusal(kit, body())
+    assert "ids.isa" in message
+
+
+def test_an_unknown_version_in_the_profile_is_told(kit: Kit) -> None:
+    kit.befriend(envelope={"version": "003050"})
+    ((path, message, _),) = refusal(kit, body())
+    assert path == "envelope.version"
+    assert "003050" in message
+
+
+def test_a_separator_inside_a_value_is_refused_or_replaced_as_the_profile_says(kit: Kit) -> None:
+    line = {**INVOICE["lines"][0], "descriptions": [{"type": "free_form", "text": "Bowl ~ steel"}]}
+    found = refusal(kit, body(lines=[line]))
+    assert any("~" in message for _, message, _ in found)
+    kit.befriend(envelope={"replacement": " "})
+    submit_document(kit.pipeline, body(lines=[line]))
+    kit.work()
+    assert kit.answers()[0]["PID"][0][4] == "Bowl   steel"
+
+
+def test_a_set_that_breaks_the_standard_is_not_let_out(kit: Kit) -> None:
+    line = {**INVOICE["lines"][0], "unit": "XX"}
+    found = refusal(kit, body(lines=[line]))
+    assert any("XX" in message and path.startswith("IT103") for path, message, _ in found)
+    assert kit.documents() == []
+
+
+def test_a_number_that_was_sent_before_with_other_content_is_refused(kit: Kit) -> None:
+    submit_document(kit.pipeline, body())
+    other = body(totals={"total": "102.01"})
+    ((path, message, fix),) = refusal(kit, other)
+    assert path == "number"
+    assert "INV-1" in message
+    assert "resend" in fix
+
+
+def test_a_replacement_may_have_the_number_again(kit: Kit) -> None:
+    submit_document(kit.pipeline, body())
+    submit_document(kit.pipeline, body(totals={"total": "102.01"}, purpose="replace"))
+    kit.work()
+    assert len(kit.partner.sent) == 2
+
+
+def test_a_testing_partner_gets_test_data(kit: Kit) -> None:
+    kit.befriend(status="testing")
+    submit_document(kit.pipeline, body())
+    kit.work()
+    assert kit.answers()[0]["ISA"][0][14] == "T"
+    assert kit.documents(direction="out")[0].test
+
+
+def test_dates_in_the_envelope_are_in_the_partners_zone(kit: Kit) -> None:
+    kit.befriend(time_zone="America/Los_Angeles")
+    submit_document(kit.pipeline, body())
+    kit.work()
+    assert kit.answers()[0]["ISA"][0][8:10] == ["261121", "0400"]
+
+
+def test_a_profile_chooses_version_and_separators(kit: Kit) -> None:
+    kit.befriend(envelope={"version": "005010", "separators": {"element": "|", "segment": "newline", "component": "<"}})
+    submit_document(kit.pipeline, body())
+    kit.work()
+    (payload,) = kit.partner.payloads
+    assert payload[3:4] == b"|"
+    assert payload[105:106] == b"\n"
+    assert segments_of(payload)["ISA"][0][11] == "00501"
+
+
+def test_the_partner_named_by_the_caller_replaces_the_documents_receiver(kit: Kit) -> None:
+    done = submit_document(kit.pipeline, body(receiver="somebody-else"), partner="harbor")
+    assert done.partner == "harbor"
