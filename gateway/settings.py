@@ -79,13 +79,9 @@ class Endpoint:
 
 def parse_endpoint(text: str) -> Endpoint:
     """Read ``host:port`` or ``[ipv6]:port``. Raises ValueError with a plain sentence."""
-    match = re.fullmatch(
-        r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:\[\]]+)):(?P<port>\d{1,5})", text.strip()
-    )
+    match = re.fullmatch(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:\[\]]+)):(?P<port>\d{1,5})", text.strip())
     if match is None:
-        raise ValueError(
-            f'"{text}" is not an address to listen on; write host:port, for example 127.0.0.1:4080'
-        )
+        raise ValueError(f'"{text}" is not an address to listen on; write host:port, for example 127.0.0.1:4080')
     port = int(match["port"])
     if port > 65535:
         raise ValueError(f"{port} is not a port number; ports end at 65535")
@@ -100,9 +96,7 @@ def _checked_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as exc:  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError(
-            f'"{name}" is not a time zone; write an IANA name such as America/New_York or UTC'
-        ) from exc
+        raise ValueError(f'"{name}" is not a time zone; write an IANA name such as America/New_York or UTC') from exc
     return name
 
 
@@ -117,9 +111,7 @@ def _checked_url(url: str) -> str:
 
 def _checked_route(path: str) -> str:
     if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", path):
-        raise ValueError(
-            f'"{path}" is not a URL path; it begins with "/" and holds letters, digits and ._~/-'
-        )
+        raise ValueError(f'"{path}" is not a URL path; it begins with "/" and holds letters, digits and ._~/-')
     return path
 
 

@@ -146,9 +146,7 @@ def _with_database(settings: Settings, parts: list[Part], kek: Kek, now: datetim
     where = _relative(paths.home, paths.database) if paths.database else "database server"
     parts.append(Part("database", where, state))
     place = paths.keys / f"as2-{safe_name(settings.company.as2_name)}.crt"
-    parts.append(
-        Part("AS2 certificate for partners", _relative(paths.home, place), _made(not place.exists()))
-    )
+    parts.append(Part("AS2 certificate for partners", _relative(paths.home, place), _made(not place.exists())))
     if not place.exists():
         write_whole_file(place, key.certificate.public_bytes(serialization.Encoding.PEM))
         place.chmod(0o644)
@@ -192,9 +190,7 @@ def _make_secrets(session: Session, kek: Kek, company: Company, now: datetime) -
         not_after=identity.not_after,
     )
     code = _new_setup_code()
-    put_secret(
-        session, kek, SETUP_CODE, _hash_setup_code(code, secrets.token_bytes(16)), kind=SETUP_CODE, now=now
-    )
+    put_secret(session, kek, SETUP_CODE, _hash_setup_code(code, secrets.token_bytes(16)), kind=SETUP_CODE, now=now)
     return read_identity(pem), code
 
 

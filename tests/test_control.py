@@ -256,7 +256,16 @@ def test_stopping_does_not_wait_for_clients_that_found_no_room(tmp_path: Path) -
         release.wait(10)
         return "done"
 
-    server = ControlServer(socket_path(tmp_path), {"slow": slow}, max_clients=1)
+    class Slots(threading.BoundedSemaphore):
+        def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+            got = super().acquire(blocking, timeout)
+            if not got:
+                full.set()
+            return got
+
+    full = threading.Event()
+    server = ControlServer(socket_path(tmp_path), {"slow": slow})
+    server._slots = Slots(1)
     server.start()
     answers: list[Any] = []
     first = threading.Thread(target=lambda: answers.append(call(tmp_path, "slow")))
@@ -264,6 +273,7 @@ def test_stopping_does_not_wait_for_clients_that_found_no_room(tmp_path: Path) -
     assert started.wait(10)
     with socket.socket(socket.AF_UNIX) as second, control._short_address(socket_path(tmp_path)) as address:
         second.connect(address)
+        assert full.wait(10)
         server._stopping.set()
         second.settimeout(10)
         assert second.recv(1) == b""

@@ -163,9 +163,7 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         ("gs_id =", "# gs_id =", "[company]", "[company] gs_id is missing"),
     ],
 )
-def test_each_mistake_is_named_with_its_line(
-    tmp_path: Path, old: str, new: str, line_of: str, expected: str
-) -> None:
+def test_each_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, line_of: str, expected: str) -> None:
     text = settings_text(COMPANY).replace(old, new, 1)
     line = next(n for n, line in enumerate(text.splitlines(), start=1) if line.startswith(line_of))
     assert f"gateway.toml, line {line}: {expected}" in problem_of(tmp_path, text)
@@ -189,10 +187,7 @@ def test_a_public_address_must_be_a_plain_web_address(tmp_path: Path, url: str, 
 
 def test_a_mistyped_variable_is_named_as_such(tmp_path: Path) -> None:
     message = problem_of(tmp_path, settings_text(COMPANY), GATEWAY_AS2_LISTN="x", GATEWAY_WORK_SLOTS="0")
-    assert (
-        'environment variable GATEWAY_AS2_LISTN: "[as2] listn" is not a setting; did you mean "listen"?'
-        in message
-    )
+    assert 'environment variable GATEWAY_AS2_LISTN: "[as2] listn" is not a setting; did you mean "listen"?' in message
     assert "environment variable GATEWAY_WORK_SLOTS: [work] slots = '0'" in message
 
 

@@ -269,9 +269,7 @@ class OutboxWatcher:
         except OSError as error:
             if place is not None:
                 _give_back(place)
-            self._postpone(
-                seen, path, f"was handled but cannot be moved to {folder.name}/ ({error.strerror})"
-            )
+            self._postpone(seen, path, f"was handled but cannot be moved to {folder.name}/ ({error.strerror})")
             return None
         del self._seen[path.name]
         if _state(place.lstat()) != seen.state:
@@ -295,8 +293,7 @@ class OutboxWatcher:
             "sha256": hashlib.sha256(body).hexdigest() if body else None,
             "reference": submission.reference or None,
             "reasons": [
-                {"path": reason.path, "message": reason.message, "fix": reason.fix}
-                for reason in submission.reasons
+                {"path": reason.path, "message": reason.message, "fix": reason.fix} for reason in submission.reasons
             ],
         }
         return json.dumps(explanation, indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
@@ -304,9 +301,7 @@ class OutboxWatcher:
 
 def is_ignored(name: str) -> bool:
     """Whether a name in the outbox says "not a document, or not finished yet"."""
-    return (
-        name in (DONE, FAILED) or name.startswith((".", "README")) or name.lower().endswith(_IGNORED_ENDINGS)
-    )
+    return name in (DONE, FAILED) or name.startswith((".", "README")) or name.lower().endswith(_IGNORED_ENDINGS)
 
 
 def _give_back(place: Path) -> None:

@@ -25,8 +25,7 @@ def purchase_order_file(segments: int, seed: int = 1) -> bytes:
     """An interchange of 850/004010 sets with at least this many segments, `~` terminated, every set valid."""
     dice = random.Random(seed)  # noqa: S311 (test data, not a secret)
     parts = [
-        f"ISA*00*{'':10}*00*{'':10}*ZZ*{'BENCHSENDER':15}*ZZ*{'BENCHRECEIVER':15}"
-        "*240315*1200*U*00401*000000001*0*T*>"
+        f"ISA*00*{'':10}*00*{'':10}*ZZ*{'BENCHSENDER':15}*ZZ*{'BENCHRECEIVER':15}*240315*1200*U*00401*000000001*0*T*>"
     ]
     written, groups, number = 1, 0, 0
     while written < segments - 1:

@@ -18,9 +18,7 @@ __all__ = ["init_command"]
 
 @click.command("init", short_help="Make a working directory.")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
-@click.option(
-    "--company-name", "name", default="My Company", help="Our name for people; ids are made from it."
-)
+@click.option("--company-name", "name", default="My Company", help="Our name for people; ids are made from it.")
 @click.option("--company-code", "code", help="Our code in documents and folders (a-z, 0-9, -).")
 @click.option("--isa-qualifier", default="ZZ", show_default=True, help="ISA05: what kind of id ISA06 is.")
 @click.option("--isa-id", help="ISA06: our interchange id, at most 15 characters.")
@@ -30,9 +28,7 @@ __all__ = ["init_command"]
 @click.option("--as2-listen", default="127.0.0.1:4080", show_default=True, help="host:port for partners.")
 @click.option("--public-url", help="The address partners reach us under.")
 @json_option
-def init_command(
-    directory: Path, as2_listen: str, public_url: str | None, as_json: bool, **company: str
-) -> None:
+def init_command(directory: Path, as2_listen: str, public_url: str | None, as_json: bool, **company: str) -> None:
     """Make settings, keys, database and folders in DIR. What exists is left as it is."""
     from gateway.settings import company_named, parse_endpoint
     from gateway.workdir import make_working_directory

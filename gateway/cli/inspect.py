@@ -161,9 +161,7 @@ def _show_findings(findings: list[dict[str, Any]], indent: int, out: Console) ->
     for finding in findings[:_MOST_SHOWN]:
         line = Text(margin).append(f"{finding['severity']:<8}", style=_STYLE[finding["severity"]])
         place = ", ".join(_place(finding))
-        line.append(clean(finding["message"])).append(
-            f"  [{finding['code']}{place and ', '}{place}]", style="dim"
-        )
+        line.append(clean(finding["message"])).append(f"  [{finding['code']}{place and ', '}{place}]", style="dim")
         out.print(line)
         if finding["fix"]:
             out.print(Text(f"{margin}        {clean(finding['fix'])}", style="dim"))

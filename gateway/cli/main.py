@@ -122,8 +122,7 @@ def _report(error: Exception, arguments: Sequence[str]) -> int:
     reference = secrets.token_hex(4)
     log = _write_traceback(error, arguments, reference)
     click.echo(
-        f"The command failed unexpectedly: {type(error).__name__} (error id {reference}). "
-        f"The details are in {log}.",
+        f"The command failed unexpectedly: {type(error).__name__} (error id {reference}). The details are in {log}.",
         err=True,
     )
     return EX_SOFTWARE

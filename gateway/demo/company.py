@@ -52,11 +52,13 @@ class Company:
     as2_name: str = ""
     certificate: Path = field(default_factory=Path)
     url: str = ""
+    #: Further environment variables of the gateway's process.
+    environment: dict[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, listen: str = "127.0.0.1:0") -> None:
         """Make the working directory: settings, keys, database, folders."""
-        made = make_working_directory(self.home, company_named(self.name), now=datetime.now(UTC), listen="127.0.0.1:0")
+        made = make_working_directory(self.home, company_named(self.name), now=datetime.now(UTC), listen=listen)
         self.as2_name = made.settings.company.as2_name
         self.certificate = made.certificate
 
@@ -67,6 +69,7 @@ class Company:
             "GATEWAY_FOLDERS_SCAN_SECONDS": "0.1",
             "GATEWAY_FOLDERS_SETTLE_SECONDS": "0",
             "GATEWAY_LIMITS_MIN_FREE_DISK_BYTES": "0",
+            **self.environment,
         }
         command = [sys.executable, "-m", "gateway", "up", "--dir", str(self.home)]
         output = (self.home / "log" / "up.out").open("wb")
@@ -76,15 +79,30 @@ class Company:
     def wait_ready(self) -> None:
         """Wait until the gateway listens. Raises DemoError with its last words when it ended instead."""
         listeners = self.home / "run" / "listeners.json"
+        pid = self.process.pid
 
         def look() -> bool:
             if self._process is not None and self._process.poll() is not None:
                 said = (self.home / "log" / "up.out").read_text(errors="replace")[-500:]
                 raise DemoError(f"The gateway of {self.name} ended while it started: {said}")
-            return listeners.exists()
+            # A gateway that was killed leaves its file behind: only that of this process counts.
+            return listeners.exists() and json.loads(listeners.read_text())["pid"] == pid
 
         wait_for(f"The start of the gateway of {self.name}", look, START_SECONDS)
         self.url = json.loads(listeners.read_text())["as2"]
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The gateway's process. Raises DemoError when it was not started."""
+        if self._process is None:
+            raise DemoError(f"The gateway of {self.name} was not started.")
+        return self._process
+
+    def kill(self) -> None:
+        """End the gateway as a power cut does."""
+        self.process.kill()
+        self.process.wait()
+        self._process = None
 
     def stop(self) -> None:
         """End the gateway in good order."""
@@ -101,7 +119,7 @@ class Company:
         """Run an operation in the running gateway."""
         return control.call(self.home, operation, **parameters)
 
-    def befriend(self, other: Company, version: str) -> None:
+    def befriend(self, other: Company, version: str, **changes: Any) -> None:
         """Describe the other company as a partner: what a person would write in a partner file."""
         identity = other.as2_name
         text = json.dumps(
@@ -117,6 +135,7 @@ class Company:
                     "compress": "before_sign",
                     "certificates": [{"file": "partner.crt"}],
                 },
+                **changes,
             }
         )
         self.call(

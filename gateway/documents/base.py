@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Clock",
     "Code",
+    "Day",
     "DocumentModel",
     "Elements",
     "Extension",
@@ -34,6 +38,29 @@ def _exact(value: object) -> object:
 Number = Annotated[Decimal, BeforeValidator(_exact)]
 #: An amount of money in the document's currency, in whole units (12.50, never cents); a string in JSON.
 Money = Annotated[Decimal, BeforeValidator(_exact)]
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?")
+
+
+def _day(value: object) -> object:
+    """A number or a date with a time is never guessed to be a day."""
+    if isinstance(value, datetime.date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise PydanticCustomError("day", "write YYYY-MM-DD")
+
+
+def _clock(value: object) -> object:
+    if isinstance(value, datetime.time) or (isinstance(value, str) and _CLOCK.fullmatch(value)):
+        return value
+    raise PydanticCustomError("clock", "write HH:MM or HH:MM:SS")
+
+
+#: A calendar day without a zone, YYYY-MM-DD in JSON.
+Day = Annotated[datetime.date, BeforeValidator(_day)]
+#: A time of day without a zone, HH:MM[:SS] in JSON.
+Clock = Annotated[datetime.time, BeforeValidator(_clock)]
 
 
 def _lines(value: object) -> object:

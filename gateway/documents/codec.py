@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.documents.explain import FieldError, clipped, explain
 from gateway.documents.inventory_advice import InventoryAdvice
 from gateway.documents.invoice import Invoice
 from gateway.documents.order import Order, OrderAcknowledgment, OrderChange, OrderChangeAcknowledgment
@@ -48,16 +48,6 @@ KINDS: dict[str, type[Document]] = {
 _SCHEMA_BASE = "https://json-schema.org/draft/2020-12/schema"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One mistake in a JSON document."""
-
-    #: Where, as a path ("lines[2].quantity"); "" for the document itself.
-    path: str
-    #: What is wrong and what to do, as a sentence.
-    message: str
-
-
 class DocumentError(ValueError):
     """A JSON document that is not one of ours; carries every mistake with its path."""
 
@@ -81,7 +71,7 @@ def parse_document(data: bytes | str | Mapping[str, Any]) -> Document:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise DocumentError([_explain(model, raw, dict(item)) for item in error.errors()]) from None
+        raise DocumentError([explain(model, dict(item)) for item in error.errors()]) from None
 
 
 def load_list(data: bytes | str) -> list[Any]:
@@ -120,83 +110,7 @@ def _kind_error(kind: object) -> FieldError:
         return FieldError("kind", f'every document says what it is. Add "kind" with one of: {known}.')
     near = difflib.get_close_matches(str(kind), KINDS, n=1)
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    return FieldError("kind", f'"{_clip(kind)}" is not a kind of document (one of: {known}).{hint}')
-
-
-def _explain(model: type[BaseModel], raw: object, error: dict[str, Any]) -> FieldError:
-    location = tuple(part for part in error["loc"] if part != "function-before[_from_text()]")
-    path = _path(location)
-    if error["type"] == "extra_forbidden":
-        owner = _model_at(model, location[:-1])
-        names = list(owner.model_fields) if owner else []
-        near = difflib.get_close_matches(str(location[-1]), names, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else f" Valid here: {', '.join(names)}."
-        return FieldError(path, f"there is no field of this name.{hint}")
-    return FieldError(path, _WORDS.get(error["type"], _plain)(error))
-
-
-def _clip(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _plain(error: dict[str, Any]) -> str:
-    return f'"{_clip(error.get("input"))}" is not usable here: {error["msg"]}.'
-
-
-_WORDS: dict[str, Any] = {
-    kind: (lambda sentence: lambda error: f'"{_clip(error.get("input"))}" {sentence}')(sentence)
-    for kind, sentence in {
-        "decimal_parsing": "is not a number. Write digits with a point, such as 12.50, without thousands marks.",
-        "decimal_type": "is not a number. Write digits with a point, such as 12.50.",
-        "finite_number": "is not a number that can be used. Write digits with a point.",
-        "date_from_datetime_parsing": "is not a date. Write YYYY-MM-DD.",
-        "date_parsing": "is not a date. Write YYYY-MM-DD.",
-        "date_type": "is not a date. Write YYYY-MM-DD.",
-        "date_from_datetime_inexact": "is a date with a time. Write only YYYY-MM-DD.",
-        "time_parsing": "is not a time. Write HH:MM or HH:MM:SS.",
-        "time_type": "is not a time. Write HH:MM or HH:MM:SS.",
-        "string_type": 'is not text. Put it in quotation marks ("001", not 001).',
-        "list_type": "is not a list. Put the entries in [ ].",
-        "model_type": "is not an object. Put the fields in { }.",
-        "model_attributes_type": "is not an object. Put the fields in { }.",
-        "int_parsing": "is not a whole number.",
-        "int_type": "is not a whole number.",
-        "int_from_float": "is not a whole number.",
-        "bool_parsing": "is neither true nor false.",
-        "bool_type": "is neither true nor false.",
-        "uuid_parsing": "is not a UUID. Leave the id out: the gateway makes it.",
-    }.items()
-}
-_WORDS["literal_error"] = lambda error: (
-    f'"{_clip(error.get("input"))}" is not allowed here; it is one of {error["ctx"]["expected"]}.'
-)
-
-
-def _path(location: tuple[Any, ...]) -> str:
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
-
-
-def _model_at(model: type[BaseModel] | None, location: tuple[Any, ...]) -> type[BaseModel] | None:
-    for part in location:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part) if model is not None else None
-        model = _model_in(field.annotation) if field is not None else None
-    return model
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
+    return FieldError("kind", f'"{clipped(kind)}" is not a kind of document (one of: {known}).{hint}')
 
 
 def to_jsonable(document: BaseModel) -> dict[str, Any]:

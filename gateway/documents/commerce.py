@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-
-from gateway.documents.base import Code, DocumentModel, Money, Number, new_list
+from gateway.documents.base import Code, Day, DocumentModel, Money, Number, new_list
 
 __all__ = [
     "AllowanceCharge",
@@ -117,17 +115,17 @@ class PaymentTerms(DocumentModel):
     """Date the terms count from: invoice_date, ship_date, delivery_date … (ITD02)."""
     discount_percent: Number | None = None
     """ITD03."""
-    discount_date: datetime.date | None = None
+    discount_date: Day | None = None
     """ITD04."""
     discount_days: int | None = None
     """ITD05."""
-    net_date: datetime.date | None = None
+    net_date: Day | None = None
     """ITD06."""
     net_days: int | None = None
     """ITD07."""
     discount_amount: Money | None = None
     """ITD08, in currency units here, cents on the wire."""
-    deferred_date: datetime.date | None = None
+    deferred_date: Day | None = None
     """ITD09."""
     deferred_amount: Money | None = None
     """ITD10."""
@@ -194,7 +192,7 @@ class FulfilmentTerms(DocumentModel):
     """CSH03."""
     account: str | None = None
     """CSH04."""
-    date: datetime.date | None = None
+    date: Day | None = None
     """CSH05."""
     agency: str | None = None
     """CSH06."""

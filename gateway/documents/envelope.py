@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, time
 from typing import Literal
 from uuid import UUID
 
-
-from gateway.documents.base import SCHEMA_VERSION, Code, DocumentModel, Extension, new_list
+from gateway.documents.base import Clock, Code, Day, DocumentModel, Extension, new_list
 
 __all__ = [
     "Envelope",
@@ -135,7 +133,7 @@ class Link(DocumentModel):
 class Header(DocumentModel):
     """The fields that every canonical document has."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.0"] = "1.0"
     """Version of this JSON form."""
     id: UUID | None = None
     """The gateway's id of the document and the idempotency key of a consumer; filled by the gateway."""
@@ -151,9 +149,9 @@ class Header(DocumentModel):
     """Code of the partner or company it is for."""
     number: str | None = None
     """The business number of the document, its key for people (BEG03, BAK03, BSN02, BIG02, BIA03)."""
-    issue_date: date | None = None
+    issue_date: Day | None = None
     """Date of the document, without a zone."""
-    issue_time: time | None = None
+    issue_time: Clock | None = None
     """Time of the document, without a zone."""
     purpose: Code | None = None
     """original, cancellation, change, replace, confirmation, duplicate (element 353)."""

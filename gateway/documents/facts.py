@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 
-from gateway.documents.base import DocumentModel, Texts, new_list
+from gateway.documents.base import Clock, Day, DocumentModel, Texts, new_list
 
 __all__ = ["BusinessDate", "Communication", "Contact", "Note", "Reference", "date_of", "reference_of"]
 
@@ -30,9 +30,9 @@ class BusinessDate(DocumentModel):
     """What happens then: requested_ship, requested_delivery, cancel_after, ship_not_before …"""
     code: str | None = None
     """The partner's qualifier (DTM01)."""
-    date: datetime.date | None = None
+    date: Day | None = None
     """The day (DTM02)."""
-    time: datetime.time | None = None
+    time: Clock | None = None
     """The time of day (DTM03)."""
     zone: str | None = None
     """Time code as received ("ET", "UT") (DTM04)."""
@@ -79,9 +79,9 @@ class Note(DocumentModel):
     """A reference that heads it (N902)."""
     title: str | None = None
     """Free-form heading (N903)."""
-    date: datetime.date | None = None
+    date: Day | None = None
     """N904."""
-    time: datetime.time | None = None
+    time: Clock | None = None
     """N905."""
     text: Texts = new_list()
     """The lines; a single string is one line."""

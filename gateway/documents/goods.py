@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-
-from gateway.documents.base import Code, DocumentModel, Money, Number, new_list
+from gateway.documents.base import Code, Day, DocumentModel, Money, Number, new_list
 from gateway.documents.commerce import AllowanceCharge
 from gateway.documents.facts import BusinessDate, Note, Reference
 from gateway.documents.parties import Party
@@ -162,7 +160,7 @@ class LeadTime(DocumentModel):
     """LDT02."""
     period: Code | None = None
     """LDT03."""
-    date: datetime.date | None = None
+    date: Day | None = None
     """LDT04."""
 
 

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Literal
 
 from gateway.documents.base import Code, DocumentModel, new_list
+from gateway.documents.commerce import Amount, Tax
 from gateway.documents.envelope import Header
 from gateway.documents.facts import BusinessDate, Contact, Note, Reference, reference_of
 from gateway.documents.goods import Description, Destination, ItemId, LeadTime, Measurement, Pack, Price, item_id_of
+from gateway.documents.logistics import Handling, Load, Packaging
 from gateway.documents.parties import Party, party_of
 from gateway.documents.quantities import Quantity, Schedule
-from gateway.documents.commerce import Amount, Tax
-from gateway.documents.logistics import Handling, Load, Packaging
 
 __all__ = ["InventoryAdvice", "InventoryLine"]
 

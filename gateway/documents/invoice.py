@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from decimal import Decimal
 from typing import Literal
 
-from gateway.documents.base import Code, DocumentModel, Money, Number, new_list
+from gateway.documents.base import Code, Day, DocumentModel, Money, Number, new_list
 from gateway.documents.goods import Description
 from gateway.documents.lines import Line, TradeHeader
 
-__all__ = ["Invoice", "InvoiceLine", "InvoiceTotals", "ShippedVia", "ShipmentSummary"]
+__all__ = ["Invoice", "InvoiceLine", "InvoiceTotals", "ShipmentSummary", "ShippedVia"]
 
 
 class ShippedVia(DocumentModel):
@@ -90,7 +89,7 @@ class Invoice(TradeHeader):
     """invoice, credit_note, debit … (BIG07); an invoice when absent."""
     order_number: str | None = None
     """The buyer's order number (BIG04)."""
-    order_date: datetime.date | None = None
+    order_date: Day | None = None
     """BIG03."""
     release: str | None = None
     """BIG05."""

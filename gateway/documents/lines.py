@@ -29,9 +29,9 @@ from gateway.documents.goods import (
     Price,
     item_id_of,
 )
+from gateway.documents.logistics import Equipment, Handling, Load, Mark, Packaging, Paperwork, Routing
 from gateway.documents.parties import Party, party_of
 from gateway.documents.quantities import Quantity, Schedule
-from gateway.documents.logistics import Equipment, Handling, Load, Mark, Packaging, Paperwork, Routing
 
 __all__ = ["Line", "SummaryTotals", "TradeHeader"]
 

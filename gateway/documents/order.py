@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Literal
 
-from gateway.documents.base import Code, DocumentModel, Number, new_list
+from gateway.documents.base import Code, Day, DocumentModel, Number, new_list
 from gateway.documents.facts import BusinessDate
 from gateway.documents.goods import ItemId
 from gateway.documents.lines import Line, TradeHeader
@@ -95,7 +95,7 @@ class LineAcknowledgment(DocumentModel):
     """ACK03."""
     date_type: Code | None = None
     """scheduled_ship, scheduled_delivery, requested_ship … (ACK04)."""
-    date: datetime.date | None = None
+    date: Day | None = None
     """ACK05."""
     request_reference: str | None = None
     """ACK06."""
@@ -121,7 +121,7 @@ class OrderAcknowledgment(OrderHeader):
     """Discriminates the documents."""
     outcome: Code | None = None
     """accepted, accepted_with_changes, accepted_no_detail, rejected, received … (BAK02)."""
-    order_date: datetime.date | None = None
+    order_date: Day | None = None
     """Date of the order (BAK04)."""
     request_reference: str | None = None
     """BAK06."""
@@ -149,13 +149,13 @@ class OrderChange(OrderHeader):
     """Discriminates the documents."""
     sequence: str | None = None
     """Change order sequence number (BCH05)."""
-    order_date: datetime.date | None = None
+    order_date: Day | None = None
     """Date of the order (BCH06)."""
     request_reference: str | None = None
     """BCH07."""
     seller_order_number: str | None = None
     """The seller's own order number (BCH09)."""
-    acknowledged_date: datetime.date | None = None
+    acknowledged_date: Day | None = None
     """Date of the seller's acknowledgment (BCH10)."""
     ack_required: Code | None = None
     """Which acknowledgment the buyer wants (BCH14)."""
@@ -172,15 +172,15 @@ class OrderChangeAcknowledgment(OrderHeader):
     """accepted, accepted_with_changes, rejected … (BCA02)."""
     sequence: str | None = None
     """Change order sequence number (BCA05)."""
-    order_date: datetime.date | None = None
+    order_date: Day | None = None
     """Date of the order (BCA06)."""
     request_reference: str | None = None
     """BCA07."""
     seller_order_number: str | None = None
     """The seller's own order number (BCA09)."""
-    change_date: datetime.date | None = None
+    change_date: Day | None = None
     """Date of the change (BCA11)."""
-    requested_date: datetime.date | None = None
+    requested_date: Day | None = None
     """A further date (BCA12)."""
     lines: list[ChangedLine] = new_list()
     """The changed lines in order."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-
-from gateway.documents.base import Code, DocumentModel, Number, new_list
+from gateway.documents.base import Clock, Code, Day, DocumentModel, Number, new_list
 from gateway.documents.facts import BusinessDate, Reference
 
 __all__ = ["Quantity", "Schedule"]
@@ -25,15 +23,15 @@ class Schedule(DocumentModel):
     """What happens then (SCH05)."""
     code: str | None = None
     """The partner's qualifier (SCH05)."""
-    date: datetime.date | None = None
+    date: Day | None = None
     """SCH06."""
-    time: datetime.time | None = None
+    time: Clock | None = None
     """SCH07."""
     second_type: Code | None = None
     """SCH08."""
-    second_date: datetime.date | None = None
+    second_date: Day | None = None
     """SCH09."""
-    second_time: datetime.time | None = None
+    second_time: Clock | None = None
     """SCH10."""
     request_reference: str | None = None
     """SCH11."""

@@ -6,13 +6,13 @@ import datetime
 from collections.abc import Iterator
 from typing import Literal
 
-from gateway.documents.base import Code, DocumentModel, Money, Number, new_list
+from gateway.documents.base import Code, Day, DocumentModel, Money, Number, new_list
 from gateway.documents.commerce import AllowanceCharge, FreightTerms
 from gateway.documents.envelope import Header
 from gateway.documents.facts import BusinessDate, Contact, Note, Reference, date_of, reference_of
 from gateway.documents.goods import Component, Description, Destination, ItemId, Measurement, Pack, item_id_of
-from gateway.documents.parties import Party, party_of
 from gateway.documents.logistics import Equipment, Handling, Load, Mark, Packaging, Paperwork, Routing
+from gateway.documents.parties import Party, party_of
 
 __all__ = ["OrderRef", "Pallet", "ShipNotice", "Unit"]
 
@@ -26,7 +26,7 @@ class OrderRef(DocumentModel):
     """PRF02."""
     change_sequence: str | None = None
     """PRF03."""
-    date: datetime.date | None = None
+    date: Day | None = None
     """PRF04."""
     line_id: str | None = None
     """PRF05."""

@@ -115,7 +115,7 @@ def _read_decimal(raw: str) -> Decimal:
 
 
 def _write_decimal(value: Decimal) -> str:
-    return format(value, "f")
+    return format(value if type(value) is Decimal else Decimal(str(value)), "f")
 
 
 def _read_integer(raw: str) -> int:
@@ -134,7 +134,7 @@ def implied(places: int) -> Converter:
 
     def write(value: Decimal) -> str:
         try:
-            scaled = value.scaleb(places)
+            scaled = Decimal(str(value)).scaleb(places)
             if scaled == scaled.to_integral_value():
                 return str(int(scaled))
         except InvalidOperation:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from gateway.documents import KINDS, Document, Envelope, EnvelopeSource, Extension
-from gateway.mapping.complement import difference, restore, segment_from_json
+from gateway.mapping.difference import difference
 from gateway.mapping.errors import MappingError, Problem
 from gateway.mapping.parse import ParsedMap
-from gateway.mapping.reader import BlockReader, ReadState, compile_reader
+from gateway.mapping.reader import BlockReader, ReadState, Received, compile_reader
+from gateway.mapping.restore import restore
 from gateway.mapping.rules import LoopRule, Rule, SegmentRule
 from gateway.mapping.scopes import Item, Scope, Written, flatten
 from gateway.mapping.source import SECTIONS
+from gateway.mapping.spelling import segment_from_json
 from gateway.mapping.state import WriteState
 from gateway.mapping.uncarried import Carried, carried_by, report_uncarried
 from gateway.mapping.writer import BlockWriter, compile_writer
@@ -37,15 +39,15 @@ class CompiledMap:
     kind: str
     #: Name and digest of the map with everything it was made from, for the record of a document.
     identity: str
-    rules: dict[str, tuple[Rule, ...]]
-    readers: dict[str, BlockReader]
-    writers: dict[str, BlockWriter]
-    ranks: dict[str, dict[str, int]]
+    rules: dict[str, tuple[Rule, ...]] = field(repr=False)
+    readers: dict[str, BlockReader] = field(repr=False)
+    writers: dict[str, BlockWriter] = field(repr=False)
+    ranks: dict[str, dict[str, int]] = field(repr=False)
     #: Loops of the detail section, and tags that can only stand in the summary.
-    detail_loops: frozenset[str]
-    summary_tags: frozenset[str]
-    ranges: dict[str, list[tuple[int, int]]]
-    carried: Carried
+    detail_loops: frozenset[str] = field(repr=False)
+    summary_tags: frozenset[str] = field(repr=False)
+    ranges: dict[str, list[tuple[int, int]]] = field(repr=False)
+    carried: Carried = field(repr=False)
 
     @property
     def model(self) -> type[Document]:
@@ -75,7 +77,7 @@ def compile_map(parsed: ParsedMap) -> CompiledMap:
     """Closures for both directions."""
     rules = dict(parsed.sections)
     places = parsed.places
-    summary = {node for node in places["summary"].ranks} - set(places["header"].ranks)
+    summary = set(places["summary"].ranks) - set(places["header"].ranks)
     return CompiledMap(
         standard=parsed.standard,
         version=parsed.version,
@@ -107,7 +109,7 @@ def _ranges(rules: Any) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-# -- reading --------------------------------------------------------------------------------------------------------------
+# -- reading -------------------------------------------------------------------------------------------------
 
 
 def read_document(cmap: CompiledMap, root: LoopInstance, source: EnvelopeSource | None = None) -> MappingResult:
@@ -141,16 +143,12 @@ def _sections(
     summary: list[Segment | LoopInstance] = []
     current = header
     for item in root.items:
-        if isinstance(item, LoopInstance):
-            if current is header and item.loop in cmap.detail_loops:
-                current = detail
-            elif current is not summary and item.loop not in cmap.detail_loops and current is detail:
-                current = summary
-            elif current is header and item.loop in cmap.summary_tags:
-                current = summary
-        elif item.tag == "SE":
+        name = item.loop if isinstance(item, LoopInstance) else item.tag
+        if name == "SE":
             continue
-        elif current is detail or (current is header and item.tag in cmap.summary_tags):
+        if isinstance(item, LoopInstance) and name in cmap.detail_loops and current is not summary:
+            current = detail
+        elif current is detail or (current is header and name in cmap.summary_tags):
             current = summary
         current.append(item)
     return header, detail, summary
@@ -191,18 +189,16 @@ def _differences(cmap: CompiledMap, state: ReadState, scopes: list[Scope]) -> li
     entries: list[Extension] = []
     for anchor, received in state.anchors.items():
         scope = written.get(anchor) or Scope(anchor, {})
-        if anchor == "header":
-            received = [
-                (_with_control(item[0]), True) if not isinstance(item, str) and item[0].tag == "ST" else item
-                for item in received
-            ]
-        entries += difference(anchor, received, scope, cmap.ranges)
+        entries += difference(anchor, [_comparable(item) for item in received], scope, cmap.ranges)
     return entries
 
 
-def _with_control(segment: Segment) -> Segment:
-    elements = (*segment.elements[:1], _CONTROL, *segment.elements[2:])
-    return Segment(segment.tag, elements, segment.position, segment.offset)
+def _comparable(item: Received) -> Received:
+    """ST with the control number that we write: numbers of the envelope are not the document's."""
+    if isinstance(item, str) or item[0].tag != "ST":
+        return item
+    elements = item[0].elements
+    return (replace(item[0], elements=(*elements[:1], _CONTROL, *elements[2:])), True)
 
 
 def _all_scopes(scopes: Sequence[Item]) -> list[Scope]:
@@ -214,7 +210,7 @@ def _all_scopes(scopes: Sequence[Item]) -> list[Scope]:
     return found
 
 
-# -- writing --------------------------------------------------------------------------------------------------------------
+# -- writing -------------------------------------------------------------------------------------------------
 
 
 def write_document(cmap: CompiledMap, document: Document) -> WrittenSet:
@@ -358,7 +354,7 @@ def _report_lost(lost: list[tuple[str, str]], known: dict[str, Scope], state: Wr
         )
 
 
-# -- how much the map carries ---------------------------------------------------------------------------------------------
+# -- how much the map carries --------------------------------------------------------------------------------
 
 
 def coverage(cmap: CompiledMap, document: Document) -> float:

@@ -136,8 +136,8 @@ class _Parser:
         path = tuple(str(row[key]).split("."))
         target = self._resolve(row, key, model, path)
         wanted = "part" if key == "to" else "list"
-        if target.type != wanted:
-            raise row.error(f'"{row[key]}" is a {target.type}, and `{key}` needs a {wanted}.', key)
+        if target.kind != wanted:
+            raise row.error(f'"{row[key]}" is a {target.kind}, and `{key}` needs a {wanted}.', key)
         paths[key] = path
         return target, paths
 
@@ -231,9 +231,9 @@ class _Parser:
         for path in paths:
             target = self._resolve(owner, key, None if scalar else model, path)
             wanted = "text" if converter.type == "word" else converter.type
-            if target.type != wanted:
+            if target.kind != wanted:
                 raise owner.error(
-                    f'"{".".join(path)}" is a {target.type} field, and converter {converter.name} gives a {wanted}.',
+                    f'"{".".join(path)}" is a {target.kind} field, and converter {converter.name} gives a {wanted}.',
                     key,
                 )
         return Field(
@@ -282,7 +282,7 @@ class _Parser:
         if not spread:
             items = tuple(str(table["list"]).split("."))
             target = self._resolve(table, "list", model, items)
-            if target.type != "list":
+            if target.kind != "list":
                 raise table.error(f'"{table["list"]}" is not a list.', "list")
             entry, scalar = target.model, target.model is None
         fields = tuple(

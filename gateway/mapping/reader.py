@@ -126,7 +126,7 @@ class _SegmentReader:
     def __init__(self, rule: SegmentRule) -> None:
         self.rule = rule
         constants = [(item.element, frozenset({item.constant})) for item in rule.fields if item.constant is not None]
-        self.when: Conditions = (*rule.when, *constants)  # type: ignore[assignment]
+        self.when: Conditions = (*rule.when, *constants)
         self.unless = rule.unless
         self.actions = [(item.element - 1, _action(item)) for item in rule.fields if item.constant is None]
         self.groups = [(group, _group_actions(group)) for group in rule.groups]
@@ -135,9 +135,8 @@ class _SegmentReader:
 
     def read(self, segment: Segment, target: Values, state: ReadState, used: set[int]) -> bool:
         """Take the segment if the rule is for it; True when it was taken."""
-        if self.when or self.unless:
-            if not matches(segment.elements, self.when, self.unless):
-                return False
+        if (self.when or self.unless) and not matches(segment.elements, self.when, self.unless):
+            return False
         rule = self.rule
         if self.single:
             if self.mark in used:

@@ -11,8 +11,8 @@ __all__ = ["Field", "Groups", "HierarchyRule", "LoopRule", "Path", "Rule", "Segm
 
 #: A field below the current object: attribute names; () is the entry itself.
 Path = tuple[str, ...]
-#: Conditions on fields of an entry when writing: any of these fields has an allowed value; None = all absent, True = any
-#: present.
+#: Conditions on fields of an entry when writing: any of the fields has an allowed value; None = all absent,
+#: True = any present.
 Where = tuple[tuple[tuple[Path, ...], frozenset[str] | bool | None], ...]
 
 

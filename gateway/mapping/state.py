@@ -47,12 +47,14 @@ class WriteState:
         """A required element has no value."""
         if not self.strict or (anchor or "", tag, element) in self.kept:
             return
-        message = f"{tag}{element:02d} must have a value and this field is empty. Fill it in."
+        self.lacking(path, f"{tag}{element:02d} must have a value and this field is empty. Fill it in.")
+
+    def lacking(self, path: Path | None, message: str) -> None:
+        """Something a document must have: a problem in one made here, a finding in one that came without it."""
         if not self.received:
             self.problem(path, message)
-            return
-        text = f"{self.where(path)}: {message}"
-        self.findings.append(Finding("MAP-missing-value", "warning", text, segment=tag, element=element))
+        elif self.strict:
+            self.findings.append(Finding("MAP-missing-value", "warning", f"{self.where(path)}: {message}"))
 
     def not_carried(self, path: str, reason: str) -> None:
         """A value that the set, or this map, cannot carry."""

@@ -25,7 +25,7 @@ class Target:
     """The end of a path."""
 
     #: "text", "date", "time", "decimal", "integer", "code", "part" (an object), "list" or "other".
-    type: str
+    kind: str
     #: Class of the object or of the list's entries; None for plain values.
     model: type[BaseModel] | None = None
 
@@ -45,8 +45,8 @@ def resolve(model: type[BaseModel] | None, path: tuple[str, ...]) -> Target:
         return Target("text") if model is None else Target("part", model)
     target = Target("part", model)
     for name in path:
-        owner = target.model
-        if target.type != "part" or owner is None:
+        owner: type[BaseModel] | None = target.model
+        if target.kind != "part" or owner is None:
             raise TargetError(f'"{".".join(path)}": "{name}" has nothing to belong to.')
         field = owner.model_fields.get(name)
         if field is None:

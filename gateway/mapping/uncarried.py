@@ -101,7 +101,7 @@ def _object(value: BaseModel, carried: Carried, path: str, state: WriteState) ->
     known = value.__pydantic_fields_set__
     for name in sorted(known - carried.names):
         held = getattr(value, name)
-        if held is not None and held != [] and held != "":
+        if held is not None and held not in ([], ""):
             state.not_carried(f"{path}.{name}" if path else name, "no rule of the map is for this field")
     for name, node in carried.branches:
         held = getattr(value, name)

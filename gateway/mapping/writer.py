@@ -23,14 +23,16 @@ class BlockWriter:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         """Compile the rules; inner loops are compiled with them."""
-        self.writers = [_compile(rule) for rule in rules]
+        #: Each with the field whose emptiness means that there is nothing to write, None when it is not that simple.
+        self.writers = [(_gate(rule), _compile(rule)) for rule in rules]
         self.shared = [(path, getter(path)) for path in _lists(rules)]
 
     def write(self, target: Any, scope: Scope, state: WriteState) -> None:
         """Write one object into a scope."""
         claims: Claims = {}
-        for writer in self.writers:
-            writer.write(target, scope, state, claims)
+        for gate, writer in self.writers:
+            if gate is None or getattr(target, gate):
+                writer.write(target, scope, state, claims)
         if state.strict:
             for path, get in self.shared:
                 items = get(target)
@@ -58,6 +60,17 @@ def _lists(rules: Iterable[Rule]) -> list[Path]:
         if path is not None and path not in found:
             found.append(path)
     return found
+
+
+def _gate(rule: Rule) -> str | None:
+    if isinstance(rule, HierarchyRule):
+        return rule.items[0]
+    path = rule.items
+    if isinstance(rule, SegmentRule):
+        path = path or rule.spread
+    if path is None and rule.part is not None and not (isinstance(rule, SegmentRule) and rule.always):
+        path = rule.part
+    return path[0] if path is not None else None
 
 
 def _compile(rule: Rule) -> _SegmentWriter | _LoopWriter | _HierarchyWriter:
@@ -245,7 +258,7 @@ class _LoopWriter:
                 state.back_to(marks)
                 return False
         elif inner.trigger != rule.trigger and state.strict and _has_values(item):
-            state.problem(None, f"nothing stands in {rule.trigger}, which starts this part. Say what it is.")
+            state.lacking(None, f"nothing stands in {rule.trigger}, which starts this part. Say what it is.")
         if rule.anchor:
             inner.anchor = state.claim(item.anchor)
             scope.items.append(inner)

@@ -20,6 +20,7 @@ from gateway.messages.detail import MessageNotFoundError, message_detail, messag
 from gateway.messages.models import CaseFile, CaseMember, Document, Transmission
 
 __all__ = [
+    "CursorError",
     "MessageNotFoundError",
     "case_detail",
     "counts",
@@ -31,6 +32,10 @@ __all__ = [
 
 #: Most rows of one page.
 PAGE_LIMIT = 500
+
+
+class CursorError(ValueError):
+    """A place in a list that ``list_messages`` did not give out."""
 
 
 def list_messages(
@@ -220,7 +225,7 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         at, identity = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         return datetime.fromisoformat(at), str(identity)
     except (ValueError, TypeError) as error:
-        raise ValueError(f'"{cursor}" is not the place of a page; take the "next" of the page before.') from error
+        raise CursorError(f'"{cursor}" is not the place of a page; take the "next" of the page before.') from error
 
 
 # -- values --------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -125,6 +125,10 @@ class PartnerProfile(Group):
         return self.status in TEST_STATUSES
 
 
+#: What a strict partner's ISA of another length than 106 bytes is: refused (TA105 022) instead of a warning.
+_STRICT_ISA: Mapping[str, Literal["error"]] = {"TA105-022": "error"}
+
+
 def canonical_json(profile: PartnerProfile) -> str:
     """The profile with every field, keys sorted: what a stored version holds and what its hash covers."""
     return json.dumps(profile.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -149,9 +153,10 @@ def validation_options(profile: PartnerProfile, guide: Guide | None = None) -> V
     from gateway.standards.edi.options import CodeList, ValidationOptions
 
     inbound = profile.inbound
+    strict = inbound.isa_length == "strict"
     return ValidationOptions(
         charset=inbound.charset,
-        severities=tuple(sorted(inbound.severities.items())),
+        severities=tuple(sorted(({**_STRICT_ISA, **inbound.severities} if strict else inbound.severities).items())),
         codes=tuple(
             CodeList.of(where, change.add, change.only or None) for where, change in sorted(inbound.code_lists.items())
         ),

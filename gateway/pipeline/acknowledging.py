@@ -50,7 +50,7 @@ def queue_acknowledgement(
             payloads.stage(pipeline.store.blobs, body),
             size=len(body),
             name=f"{kind}-{row.control}-{numbers.isa13:09d}.edi",
-            standard=f"x12-{kind}",
+            standard=_standard(checked),
             test=row.test,
             now=now,
             acknowledges_id=row.id,
@@ -61,6 +61,12 @@ def queue_acknowledgement(
         return False
     row.acknowledgement_transmission_id = transmission.id
     return True
+
+
+def _standard(checked: CheckedInterchange) -> str:
+    """The release that the answer is written in: that of the groups it answers."""
+    release = next((group.release for group in checked.groups if group.release), None)
+    return f"x12-{release or '004010'}"
 
 
 def queue_again(
@@ -78,7 +84,7 @@ def queue_again(
         payloads.stage(pipeline.store.blobs, body),
         size=first.size,
         name=first.filename or "acknowledgement.edi",
-        standard=first.standard or "x12-997",
+        standard=first.standard or "x12-004010",
         test=first.test,
         now=now,
         acknowledges_id=earlier.id,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from gateway import __version__
 from gateway.messages.ports import DeliveryPort, PostingPort, Work
@@ -45,6 +46,11 @@ class Pipeline:
     #: Transport name → how it sends.
     delivery: Mapping[str, DeliveryPort] = field(default_factory=dict)
     posting: PostingPort | None = None
+    #: Opens a stored secret by name (ISA02 and ISA04 of a profile).
+    secrets: Callable[[str], bytes] | None = None
+    #: Opens a message again that its transport refused: partner, facts and wire bytes to payload. Raises ValueError
+    #: with the reason when it still cannot be opened.
+    reopen: Callable[[str, Mapping[str, Any], bytes], bytes] | None = None
     #: Where an operator's own maps and schemas are looked up first.
     workdir: Path | None = None
 

@@ -342,11 +342,10 @@ def _read_again(
     now = pipeline.clock()
     if row.direction != "in":
         raise RequestError("This message was sent by us.", "Use `gateway message resend` for it.")
-    if row.payload_sha256 is None or (row.size == 0 and row.wire_payload_sha256):
-        raise RequestError(
-            "The content of this message could not be opened, so there is nothing to read again.",
-            "Mend certificates and settings and ask the partner to send it again.",
-        )
+    digest, size = row.payload_sha256, row.size
+    if digest is None or (size == 0 and row.wire_payload_sha256):
+        payload = _opened_again(session, pipeline, row)
+        digest, size = payloads.put(session, payloads.stage(pipeline.store.blobs, payload), now=now), len(payload)
     child = Transmission(
         id=new_id(now),
         direction="in",
@@ -354,8 +353,8 @@ def _read_again(
         partner=row.partner,
         partner_version=pipeline.version(row.partner),
         wire_sha256=row.wire_sha256,
-        payload_sha256=row.payload_sha256,
-        size=row.size,
+        payload_sha256=digest,
+        size=size,
         filename=row.filename,
         content_type=row.content_type,
         facts={**(row.facts or {}), "replay_of": row.id, **facts},
@@ -381,6 +380,19 @@ def _read_again(
         close_settled(session, subject_type(row), row.id, actor=who, reason=reason, now=now)
     pipeline.work.submit(session, Task.PROCESS, child.id)
     return {"id": child.id, "result": "replayed", "message": f"The bytes are read again as {child.id}."}
+
+
+def _opened_again(session: Session, pipeline: Pipeline, row: Transmission) -> bytes:
+    """The payload of a message that its transport refused, opened with today's certificates and settings."""
+    if pipeline.reopen is None or row.partner is None or row.wire_payload_sha256 is None:
+        raise RequestError("The bytes of this message are not there, so there is nothing to read again.")
+    try:
+        return pipeline.reopen(row.partner, row.facts or {}, payloads.get(session, row.wire_payload_sha256))
+    except ValueError as error:
+        raise RequestError(
+            f"This message still cannot be opened: {error}",
+            "Mend certificates and settings in the partner's profile, or ask the partner to send it again.",
+        ) from error
 
 
 def resend(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from gateway.resources import find
 from gateway.standards.edi.model import Finding
 from gateway.standards.edi.schema import load_release, release_for
 from gateway.standards.x12.check import check_transmission
-from gateway.standards.x12.writer import WriteError, write_interchange
+from gateway.standards.x12.writer import WriteError, write_interchange, write_set
 from gateway.store import payloads
 from gateway.store.faults import fault_point
 
@@ -254,7 +254,7 @@ def _trial_interchange(profile: PartnerProfile, written: WrittenSet, version: st
     at = datetime(2000, 1, 1, tzinfo=UTC)
     try:
         envelope = envelope_for(company, profile, version, _TRIAL, at)
-        group = group_for(company, profile, version, _TRIAL, [written.segments], written.set_id)
+        group = group_for(company, profile, version, _TRIAL, [written.segments], written.set_id, at)
     except ValueError as error:
         raise RefusedError([Reason("receiver", str(error))]) from error
     return write_interchange(envelope, [group])
@@ -284,9 +284,10 @@ def _commit(
         return Submitted(earlier.id, earlier.transmission_id, profile.code, earlier.kind, number, already=True)
     owns = _owns_key(session, profile, prepared)
     numbers = take_numbers(session, profile)
-    envelope = envelope_for(pipeline.company, profile, prepared.version, numbers, now)
-    sets = [prepared.written.segments]
-    group = group_for(pipeline.company, profile, prepared.version, numbers, sets, prepared.set_id)
+    envelope = envelope_for(pipeline.company, profile, prepared.version, numbers, now, pipeline.secrets)
+    set_control = f"{1:0{profile.control_numbers.st02_width}d}"
+    sets = [write_set(prepared.written.segments, set_control)]
+    group = group_for(pipeline.company, profile, prepared.version, numbers, sets, prepared.set_id, now)
     data = write_interchange(envelope, [group])
     standard = f"x12-{_release(prepared.version)}"
     try:
@@ -337,7 +338,7 @@ def _commit(
         interchange_id=interchange.id,
         group_code=prepared.group_code,
         group_control=str(numbers.gs06),
-        set_control="0001",
+        set_control=set_control,
         canonical_sha256=payloads.put(session, stage, now=now),
         map_identity=prepared.map_identity,
         schema_identity=standard,

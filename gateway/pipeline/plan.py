@@ -136,7 +136,8 @@ def _plan_interchange(
         id=str(uuid.uuid5(uuid.UUID(transmission_id), f"interchange/{interchange.index}")),
         index=interchange.index,
         checked=checked,
-        sha256=hashlib.sha256(interchange.raw).hexdigest(),
+        # Line ends behind IEA belong to the file, not to the interchange.
+        sha256=hashlib.sha256(interchange.raw.rstrip()).hexdigest(),
         partner=identified.profile,
         test=interchange.usage == "T",
     )

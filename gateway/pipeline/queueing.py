@@ -7,7 +7,7 @@ number is never on the wire without its row, and never given twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from gateway.messages.axes import Delivery
 from gateway.messages.ids import new_id
 from gateway.messages.models import Transmission
 from gateway.partners import rules
+from gateway.partners.fields import SecretRef
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.registry import next_sequence
 from gateway.pipeline.context import Company, Pipeline
@@ -43,6 +44,11 @@ __all__ = [
 
 _CONTENT_TYPES = {"x12": "application/EDI-X12"}
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+#: Forms of GS04 and GS05.
+_GS04 = {"CCYYMMDD": "%Y%m%d", "YYMMDD": "%y%m%d"}
+_GS05 = {"HHMM": "%H%M", "HHMMSS": "%H%M%S", "HHMMSSDD": "%H%M%S00"}
 
 
 class NoTransportError(ValueError):
@@ -85,11 +91,17 @@ def local_time(profile: PartnerProfile, now: datetime) -> datetime:
 
 
 def envelope_for(
-    company: Company, profile: PartnerProfile, version: str, numbers: Numbers, now: datetime
+    company: Company,
+    profile: PartnerProfile,
+    version: str,
+    numbers: Numbers,
+    now: datetime,
+    secrets: Callable[[str], bytes] | None = None,
 ) -> EnvelopeOut:
     """The ISA of one interchange to the partner, for a release (GS08) and control numbers.
 
-    Raises ValueError when the profile has no interchange identity to send to.
+    ``secrets`` opens what ISA02 and ISA04 hold. Raises ValueError when the profile has no interchange identity to
+    send to, or names a secret that nobody stored.
     """
     receiver = rules.receiver_isa(profile)
     if receiver is None:
@@ -108,9 +120,17 @@ def envelope_for(
         usage=settings.usage,
         ack_requested=settings.isa14 == "1",
         standards_id=rules.isa11(profile, version),
+        authorization=(settings.isa01, _secret(settings.isa02, secrets)),
+        security=(settings.isa03, _secret(settings.isa04, secrets)),
         charset=settings.charset,
         replacement=settings.replacement,
     )
+
+
+def _secret(reference: SecretRef | None, secrets: Callable[[str], bytes] | None) -> str:
+    if reference is None or secrets is None:
+        return ""
+    return secrets(reference.secret).decode("ascii", "replace")
 
 
 def group_for(
@@ -120,6 +140,7 @@ def group_for(
     numbers: Numbers,
     sets: Sequence[Sequence[Segment]],
     set_id: str,
+    now: datetime,
 ) -> GroupOut:
     """The functional group that holds ``sets``, all of the kind ``set_id``.
 
@@ -128,7 +149,17 @@ def group_for(
     receiver = rules.receiver_gs(profile, set_id)
     if receiver is None:
         raise ValueError(f"The profile of {profile.code} has no application code to send to; add ids.gs.")
-    return GroupOut(our_gs(company, profile), receiver, numbers.gs06, sets, version=version)
+    settings, at = profile.envelope, local_time(profile, now)
+    return GroupOut(
+        our_gs(company, profile),
+        receiver,
+        numbers.gs06,
+        sets,
+        version=version,
+        date=f"{at:{_GS04[settings.gs04]}}",
+        time=f"{at:{_GS05[settings.gs05]}}",
+        agency=settings.gs07,
+    )
 
 
 def queue(

@@ -17,13 +17,14 @@ from sqlalchemy.orm import Session
 
 from gateway.messages import lifecycle
 from gateway.messages.axes import Acknowledgement, Axis, Delivery, Processing
+from gateway.messages.cases import cases_of
 from gateway.messages.models import Attempt, Document, Transmission
 from gateway.messages.ports import Task
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.delivery import submit_drain
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 
-__all__ = ["Sweeper", "Swept", "recover", "sweep_deliveries", "sweep_overdue", "sweep_stuck"]
+__all__ = ["Sweeper", "Swept", "recover", "sweep_deliveries", "sweep_overdue", "sweep_receipts", "sweep_stuck"]
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +165,30 @@ def sweep_overdue(pipeline: Pipeline) -> Swept:
     return Swept(pipeline.store.writer.run(run))
 
 
+def sweep_receipts(pipeline: Pipeline) -> Swept:
+    """Open a case for every message whose asynchronous receipt did not come within the partner's time."""
+
+    def run(session: Session) -> int:
+        now, count = pipeline.clock(), 0
+        rows = session.scalars(
+            select(Transmission).where(Transmission.delivery == Delivery.SENT, Transmission.transport == "as2")
+        )
+        for row in rows.all():
+            profile = pipeline.profile(row.partner or "")
+            if profile is None or profile.as2.mdn != "async" or cases_of(session, "transmission", row.id):
+                continue
+            if now - row.created_at >= timedelta(minutes=profile.as2.mdn_wait_minutes):
+                sentence = (
+                    f"{profile.name} took {row.filename or 'a message'} but its receipt (MDN) has not come in "
+                    f"{profile.as2.mdn_wait_minutes} minutes; whether it was processed is not known."
+                )
+                open_problem(session, row, Problem(ProblemKind.DELIVERY, sentence, "receipt"), now, "sweeper")
+                count += 1
+        return count
+
+    return Swept(pipeline.store.writer.run(run))
+
+
 class Sweeper:
     """Runs the sweeps in a thread of its own until stopped."""
 
@@ -191,6 +216,7 @@ class Sweeper:
                 if round_ % SLOW_EVERY == 0:
                     sweep_stuck(self._pipeline)
                     sweep_overdue(self._pipeline)
+                    sweep_receipts(self._pipeline)
             except Exception:
                 # A sweep that fails (database away, disk full) is tried again; the thread must live on.
                 logger.exception("A sweep failed; the next one follows in %.0f s", self._every)

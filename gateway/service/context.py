@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -20,8 +22,10 @@ from gateway.service.relationships import Relationships
 from gateway.settings import Settings, load_settings
 from gateway.store import migrations
 from gateway.store.engine import Store, open_store
-from gateway.store.secrets import Kek, load_kek
+from gateway.store.secrets import Kek, get_secret, load_kek
 from gateway.transports.as2.client import As2Delivery
+from gateway.transports.as2.receive import reopen
+from gateway.transports.as2.refusal import As2Refusal
 
 __all__ = ["Context", "open_context", "utc_now"]
 
@@ -89,7 +93,25 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
         posting=FolderBackOffice(settings.paths.inbox),
         workdir=settings.paths.home,
     )
+    pipeline.secrets = partial(_secret, store, kek)
+    pipeline.reopen = partial(_reopen, relationships)
     return Context(settings, store, kek, partners, relationships, work, pipeline)
+
+
+def _secret(store: Store, kek: Kek, name: str) -> bytes:
+    with store.read() as session:
+        return get_secret(session, kek, name)
+
+
+def _reopen(relationships: Relationships, partner: str, facts: Mapping[str, Any], wire: bytes) -> bytes:
+    """Open an AS2 message again that was refused when it came; ValueError with the true reason."""
+    try:
+        opened = reopen(relationships.for_partner(partner), facts.get("headers", ()), wire, utc_now())
+    except As2Refusal as refusal:
+        raise ValueError(refusal.reason) from refusal
+    except LookupError as error:
+        raise ValueError(str(error.args[0] if error.args else error)) from error
+    return opened.payload
 
 
 def _poisoned(session: Session, task: Task, key: str, error: str) -> None:

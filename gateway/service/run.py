@@ -32,6 +32,7 @@ from gateway.service.operations import OPERATIONS
 from gateway.settings import Settings
 from gateway.store import ledger
 from gateway.store.errors import StoreBusyError
+from gateway.transports.as2.client import ReceiptSender
 from gateway.transports.as2.receive import As2Receiver
 from gateway.transports.as2.server import As2Server, ServerLimits, TlsFiles
 
@@ -106,6 +107,7 @@ class _Service:
             max_bytes=settings.folders.max_file_bytes,
         )
         self._control = ControlServer(settings.paths.control_socket, self._operations())
+        self._receipts = ReceiptSender(clock=utc_now)
         self._as2 = self._as2_server()
         self._started: list[Callable[[], None]] = []
 
@@ -123,6 +125,7 @@ class _Service:
             clock=utc_now,
             host=context.pipeline.message_host,
             mdns=Receipts(context.pipeline),
+            send_receipt=self._receipts,
             on_unknown=self._unknown_as2,
         )
         tls = settings.as2
@@ -170,6 +173,7 @@ class _Service:
         self._started.append(self._outbox.stop)
         self._control.start()
         self._started.append(self._control.stop)
+        self._started.append(self._receipts.stop)
         self._as2.start()
         self._announce()
 

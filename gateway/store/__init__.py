@@ -1,0 +1,1 @@
+"""The store: engine and single writer, migrations, event ledger, payloads and secrets."""

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, LargeBinary, Text, select
+from sqlalchemy import BigInteger, CheckConstraint, LargeBinary, Table, Text, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -169,9 +169,10 @@ def collect_orphans(store: Store, *, older_than: float = ORPHAN_AGE, now: float 
 
 # -- rows ----------------------------------------------------------------------------------------------------
 
+_TABLE = cast("Table", Payload.__table__)
 _INSERT = {
-    "sqlite": sqlite.insert(Payload).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(Payload).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(),
 }
 
 

@@ -14,6 +14,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "transports" / "as2"))
 
 from as2kit import NOW, ORDER, Inbox, key, message, ours, pinned, receiver, request, theirs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +156,55 @@ def test_a_changed_content_is_refused():
 def test_a_certificate_inside_the_message_is_never_trusted():
     with pytest.raises(As2Refusal, match="not on file"):
         verify_detached(STRANGER, ORDER, [], POLICY)
+
+
+def test_a_renewed_certificate_with_the_name_of_the_old_one_is_found():
+    old = key("buyer").certificate
+    private = key("renewed").private_key
+    renewed = (
+        x509.CertificateBuilder()
+        .subject_name(old.subject)
+        .issuer_name(old.issuer)
+        .serial_number(old.serial_number)
+        .public_key(private.public_key())
+        .not_valid_before(old.not_valid_before_utc)
+        .not_valid_after(old.not_valid_after_utc)
+        .sign(private, hashes.SHA256())
+    )
+    for pinned_ones in ([renewed, old], [old, renewed]):
+        assert verify_detached(SIGNATURE, ORDER, pinned_ones, POLICY).certificate == old
+    with pytest.raises(As2Refusal, match="does not verify"):
+        verify_detached(SIGNATURE, ORDER, [renewed], POLICY)
+
+
+def test_a_key_that_is_too_short_does_not_count():
+    with pytest.raises(As2Refusal, match="2048 bits; 4096"):
+        verify_detached(SIGNATURE, ORDER, [key("buyer").certificate], AlgorithmPolicy(rsa_bits=4096))
+
+
+def test_a_certificate_that_is_not_for_signatures_does_not_sign():
+    own = key("buyer")
+    usage = dict.fromkeys(
+        ("content_commitment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"), False
+    )
+    limited = (
+        x509.CertificateBuilder()
+        .subject_name(own.certificate.subject)
+        .issuer_name(own.certificate.issuer)
+        .serial_number(own.certificate.serial_number)
+        .public_key(own.private_key.public_key())
+        .not_valid_before(own.certificate.not_valid_before_utc)
+        .not_valid_after(own.certificate.not_valid_after_utc)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=False, key_encipherment=True, encipher_only=False, decipher_only=False, **usage
+            ),
+            critical=True,
+        )
+        .sign(own.private_key, hashes.SHA256())
+    )
+    with pytest.raises(As2Refusal, match="keyUsage"):
+        verify_detached(SIGNATURE, ORDER, [limited], POLICY)
 
 
 def inner_failures() -> dict[str, bytes]:
@@ -345,10 +396,16 @@ def test_a_message_id_cannot_add_a_line_to_our_receipt():
     assert mdn.disposition == "processed/error: invalid-message-id"
 
 
+def packed(data: bytes) -> bytes:
+    """A CompressedData around a zlib stream."""
+    inner = der(0x30, known.DATA, der(0xA0, der(0x04, data)))
+    return content_info(known.COMPRESSED_DATA, der(0x30, integer(0), algorithm(known.ZLIB), inner))
+
+
 def test_a_small_message_cannot_inflate_beyond_the_limits():
-    bomb = compress(b"\0" * 50_000_000)
-    assert len(bomb) < 250_000
-    with pytest.raises(As2Refusal) as caught:
+    bomb = packed(zlib.compress(b"\0" * 50_000_000, 9))
+    assert len(bomb) < 60_000
+    with pytest.raises(As2Refusal, match="250 times") as caught:
         decompress(bomb, 100_000_000)
     assert caught.value.kind is Kind.INFLATED
     with pytest.raises(As2Refusal, match="1000 bytes allowed"):
@@ -356,10 +413,6 @@ def test_a_small_message_cannot_inflate_beyond_the_limits():
 
 
 def test_a_stream_that_goes_on_behind_its_end_is_refused():
-    def packed(data: bytes) -> bytes:
-        inner = der(0x30, known.DATA, der(0xA0, der(0x04, data)))
-        return content_info(known.COMPRESSED_DATA, der(0x30, integer(0), algorithm(known.ZLIB), inner))
-
     assert decompress(packed(zlib.compress(ORDER)), 10_000) == ORDER
     cases = (
         (zlib.compress(ORDER) + b"x", "follow"),

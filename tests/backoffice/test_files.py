@@ -35,9 +35,7 @@ def test_two_texts_never_become_one_name(one: str, other: str) -> None:
         assert safe_name(one) != safe_name(other)
 
 
-@pytest.mark.parametrize(
-    "text", ["../../etc/passwd", "a/b", ".hidden", "..", "日本", "CON:", "a\x00b", "\ud800"]
-)
+@pytest.mark.parametrize("text", ["../../etc/passwd", "a/b", ".hidden", "..", "日本", "CON:", "a\x00b", "\ud800"])
 def test_a_changed_name_carries_a_digest(text: str) -> None:
     assert safe_name(text) != text
     assert safe_name(text)[-8:].isalnum()
@@ -55,9 +53,7 @@ def test_a_whole_file_replaces_an_older_one_and_leaves_nothing_beside_it(tmp_pat
     assert os.listdir(tmp_path) == ["x.json"]
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "x.json"
     write_whole_file(place, b"one")
 

@@ -20,9 +20,7 @@ BODY = json.dumps({"kind": "order", "number": "4500012"}).encode()
 
 
 def delivered(inbox: Path) -> list[str]:
-    return sorted(
-        str(p.relative_to(inbox)) for p in inbox.rglob("*") if p.is_file() and ".gateway" not in p.parts
-    )
+    return sorted(str(p.relative_to(inbox)) for p in inbox.rglob("*") if p.is_file() and ".gateway" not in p.parts)
 
 
 def test_a_document_appears_under_its_partner_with_kind_number_and_id(tmp_path: Path) -> None:
@@ -91,9 +89,7 @@ def test_an_id_that_is_not_ours_is_refused(tmp_path: Path, document_id: str) -> 
         FolderBackOffice(tmp_path).post(document_id, "acme", "order", "1", BODY)
 
 
-def test_a_full_disk_is_an_error_and_the_next_try_succeeds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_an_error_and_the_next_try_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gateway.backoffice import files
 
     office = FolderBackOffice(tmp_path)

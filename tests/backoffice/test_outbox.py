@@ -54,9 +54,7 @@ class Desk:
         return sorted(p.name for p in place.iterdir() if not p.is_dir()) if place.exists() else []
 
     def reason(self, name: str) -> dict[str, object]:
-        loaded: dict[str, object] = json.loads(
-            (self.root / "failed" / f"{name}.reason.json").read_text("utf-8")
-        )
+        loaded: dict[str, object] = json.loads((self.root / "failed" / f"{name}.reason.json").read_text("utf-8"))
         return loaded
 
 
@@ -196,9 +194,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_later(
         (b'{"a": "\xff"}', "Byte 7 is not UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_read_goes_to_failed_with_the_reason(
-    tmp_path: Path, body: bytes, expected: str
-) -> None:
+def test_a_file_that_cannot_be_read_goes_to_failed_with_the_reason(tmp_path: Path, body: bytes, expected: str) -> None:
     desk = Desk(tmp_path, sends)
     (tmp_path / "a.json").write_bytes(body)
     desk.watcher.scan_once()

@@ -6,10 +6,10 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from tests.mapping.mapkit import document, documents, fixtures, lines_of, name_of, write_valid
 
 from gateway.documents import Invoice, parse_document
 from gateway.mapping import MappingError, load_map, write_document
+from tests.mapping.mapkit import document, documents, fixtures, lines_of, name_of, write_valid
 
 CENT = Decimal("0.01")
 
@@ -20,7 +20,9 @@ def _invoice(name: str) -> Invoice:
     return found
 
 
-INVOICES = [name_of(path).removeprefix("x12/").removesuffix(".edi") for path in fixtures("x12/004010/810", "x12/005010/810")]
+INVOICES = [
+    name_of(path).removeprefix("x12/").removesuffix(".edi") for path in fixtures("x12/004010/810", "x12/005010/810")
+]
 #: The freight of a collect shipment is for information: the carrier collects it.
 COLLECT = "004010/810/05-carrier-detail-and-summary"
 
@@ -54,7 +56,12 @@ def test_a_plain_invoice_has_its_order_its_lines_and_its_cents_right() -> None:
     assert remit is not None and remit.address is not None
     assert (remit.name, remit.address.lines, remit.address.region) == ("Copperline Tools", ["PO Box 400"], "MO")
     (terms,) = found.payment_terms
-    assert (str(terms.basis), terms.discount_percent, terms.discount_days, terms.net_days) == ("invoice_date", 2, 10, 30)
+    assert (str(terms.basis), terms.discount_percent, terms.discount_days, terms.net_days) == (
+        "invoice_date",
+        2,
+        10,
+        30,
+    )
     (carrier,) = found.shipped_via
     assert (carrier.carrier, str(carrier.reference_type), carrier.reference) == ("NFTL", "bill_of_lading", "CT5501")
 
@@ -211,9 +218,7 @@ def test_a_short_invoice_written_by_hand_is_a_valid_810(version: str) -> None:
 
 def test_a_total_with_a_fraction_of_a_cent_is_refused() -> None:
     with pytest.raises(MappingError) as raised:
-        write_document(
-            load_map("x12", "004010", "810"), parse_document({**SHORT, "totals": {"total": "1390.735"}})
-        )
+        write_document(load_map("x12", "004010", "810"), parse_document({**SHORT, "totals": {"total": "1390.735"}}))
     assert {problem.path for problem in raised.value.problems} == {"totals.total"}
 
 

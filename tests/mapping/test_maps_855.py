@@ -6,7 +6,6 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from tests.mapping.mapkit import document, documents, lines_of, write_valid
 
 from gateway.documents import (
     AcknowledgedLine,
@@ -16,6 +15,7 @@ from gateway.documents import (
     parse_document,
 )
 from gateway.mapping import MappingError, load_map, write_document
+from tests.mapping.mapkit import document, documents, lines_of, write_valid
 
 
 def _acknowledgment(name: str) -> OrderAcknowledgment:
@@ -160,7 +160,13 @@ SHORT: dict[str, object] = {
             "item_ids": [{"scheme": "vendor_item", "value": "AS-5100"}],
             "descriptions": [{"text": "Steel water bowl"}],
             "acknowledgments": [
-                {"status": "accepted", "quantity": "320", "unit": "EA", "date_type": "scheduled_ship", "date": "2026-09-18"},
+                {
+                    "status": "accepted",
+                    "quantity": "320",
+                    "unit": "EA",
+                    "date_type": "scheduled_ship",
+                    "date": "2026-09-18",
+                },
                 {"status": "backordered", "quantity": "180", "unit": "EA"},
             ],
         }

@@ -6,11 +6,11 @@ from datetime import date, time
 from decimal import Decimal
 
 import pytest
-from tests.mapping.mapkit import document, documents, lines_of, write_valid
 
 from gateway.documents import ShipNotice, Unit, parse_document
 from gateway.documents.sscc import is_valid
 from gateway.mapping import MappingError, load_map, write_document
+from tests.mapping.mapkit import document, documents, lines_of, write_valid
 
 
 def _notice(name: str) -> ShipNotice:
@@ -131,7 +131,12 @@ def test_a_pallet_keeps_its_own_sscc_and_how_it_is_built() -> None:
     (pallet,) = _notice("005010/856/03-pallets-s-o-t-p-i").at_level("tare")
     assert pallet.sscc == "106141419000000210"
     assert pallet.pallet is not None
-    assert (pallet.pallet.tiers, pallet.pallet.blocks, pallet.pallet.packs, pallet.pallet.gross_weight) == (6, 8, 48, 905)
+    assert (pallet.pallet.tiers, pallet.pallet.blocks, pallet.pallet.packs, pallet.pallet.gross_weight) == (
+        6,
+        8,
+        48,
+        905,
+    )
 
 
 def test_a_parcel_on_one_level_has_order_item_and_tracking_number_together() -> None:

@@ -6,9 +6,9 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from tests.mapping.mapkit import document, write_valid
 
 from gateway.documents import InventoryAdvice, OrderChange, OrderChangeAcknowledgment
+from tests.mapping.mapkit import document, write_valid
 
 
 def _change(name: str) -> OrderChange:

@@ -6,12 +6,23 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.mapping.mapkit import FIXTURES, fixtures, name_of, plain, sets_of
 
+from gateway.documents import dump_document, parse_document
 from gateway.documents.sscc import gtin_is_valid, is_valid
 from gateway.mapping import coverage, load_map, read_document, write_document
 from gateway.standards.edi.model import Segment
+from gateway.standards.edi.validator import validator
 from gateway.standards.x12.check import check_transmission
+from tests.mapping.mapkit import (
+    FIXTURES,
+    SEPARATORS,
+    explained,
+    fields_alone,
+    fixtures,
+    name_of,
+    plain,
+    sets_of,
+)
 
 VALID = fixtures("x12")
 DEMO = [path for path in fixtures("demo") if "broken" not in path.name]
@@ -61,6 +72,29 @@ def test_the_fields_of_the_document_carry_what_was_received(path: Path) -> None:
         assert share >= (0.5 if path.stem == RARE else 0.75), f"{share:.3f}"
 
 
+@pytest.mark.parametrize("path", [*VALID, *DEMO], ids=name_of)
+def test_a_document_that_went_through_json_gives_the_same_segments(path: Path) -> None:
+    for checked in sets_of(path):
+        cmap = load_map("x12", str(checked.release), checked.set_id)
+        kept = parse_document(dump_document(read_document(cmap, checked.tree()).document))
+        assert [plain(item) for item in write_document(cmap, kept).segments] == [
+            plain(item) for item in checked.segments()
+        ]
+
+
+@pytest.mark.parametrize("path", [*VALID, *DEMO], ids=name_of)
+def test_the_fields_alone_make_a_valid_set_that_reads_the_same(path: Path) -> None:
+    for checked in sets_of(path):
+        cmap = load_map("x12", str(checked.release), checked.set_id)
+        fields = fields_alone(read_document(cmap, checked.tree()).document)
+        written = write_document(cmap, parse_document(fields))
+        assert not written.findings
+        assert not [item for item in explained(written) if item.severity != "note"]
+        rules = validator(cmap.version, cmap.set_id, SEPARATORS)
+        again = fields_alone(read_document(cmap, rules.tree(written.segments)).document)
+        assert again == fields
+
+
 def test_typical_documents_are_carried_by_at_least_ninety_five_percent_on_average() -> None:
     shares: dict[str, list[float]] = {}
     for path in VALID:
@@ -95,7 +129,7 @@ def test_every_gtin_in_the_fixtures_has_the_right_check_digit() -> None:
     assert not [(name, value) for name, value in found if not gtin_is_valid(value)]
 
 
-# What each file in tests/fixtures/bad must get. The rows about duplicates and partners need a store: those files are valid.
+# What each file in tests/fixtures/bad must get. Duplicates and unknown partners need a store: as files they are valid.
 BAD = {
     "empty-file": ("unreadable", set()),
     "binary-file": ("unreadable", set()),
@@ -144,7 +178,8 @@ def test_a_bad_file_gets_its_verdict_and_its_code(name: str) -> None:
 
 def test_the_duplicate_files_are_what_their_names_say() -> None:
     first, same, other = (
-        (FIXTURES / "bad" / f"duplicate-isa13-{name}.edi").read_bytes() for name in ("first", "same-bytes", "other-bytes")
+        (FIXTURES / "bad" / f"duplicate-isa13-{name}.edi").read_bytes()
+        for name in ("first", "same-bytes", "other-bytes")
     )
     assert first == same
     assert first != other

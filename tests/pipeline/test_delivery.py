@@ -182,3 +182,16 @@ def test_what_was_due_and_lost_its_job_is_found_by_the_sweeper(kit: Kit) -> None
     assert sweeper.sweep_deliveries(kit.pipeline).submitted == 1
     kit.work()
     assert out(kit).delivery == "confirmed"
+
+
+def test_a_receipt_that_does_not_come_in_time_becomes_one_case(kit: Kit) -> None:
+    kit.befriend(as2={"mdn": "async", "mdn_wait_minutes": 30, "mdn_url": "https://alpine.example/as2"})
+    kit.partner.outcomes = [SENT]
+    submit_document(kit.pipeline, body())
+    kit.work()
+    kit.pass_time(minutes=29)
+    assert sweeper.sweep_receipts(kit.pipeline).submitted == 0
+    kit.pass_time(minutes=2)
+    assert sweeper.sweep_receipts(kit.pipeline).submitted == 1
+    assert sweeper.sweep_receipts(kit.pipeline).submitted == 0
+    assert "has not come" in kit.case().title

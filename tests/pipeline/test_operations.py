@@ -143,9 +143,25 @@ def test_a_finished_message_is_not_posted_a_second_time(kit: Kit) -> None:
         run(kit, "message.replay", id=kit.documents(direction="in")[0].id)
 
 
-def test_what_could_not_be_opened_cannot_be_replayed(kit: Kit) -> None:
+def test_a_refused_message_is_opened_again_once_the_certificate_is_mended(kit: Kit) -> None:
+    order = (FIXTURES / "demo/004010/850-01-plain.edi").read_bytes()
+    identity = kit.receive(b"", message_id="<x@y>", failure=ReceiveFailure("verify", "A stranger signed it."))
+
+    def still_refused(partner: str, facts: object, wire: bytes) -> bytes:
+        raise ValueError("A stranger signed it.")
+
+    kit.pipeline.reopen = still_refused
+    with pytest.raises(RequestError, match="still cannot be opened: A stranger"):
+        run(kit, "message.replay", id=identity)
+    kit.pipeline.reopen = lambda partner, facts, wire: order
+    run(kit, "message.replay", id=identity)
+    assert len(kit.posted()) == 1
+    assert kit.transmission(identity).processing == "ignored"
+
+
+def test_what_is_not_there_cannot_be_replayed(kit: Kit) -> None:
     identity = kit.receive(b"", message_id="<x@y>", failure=ReceiveFailure("decrypt", "No key of ours fits."))
-    with pytest.raises(RequestError, match="could not be opened"):
+    with pytest.raises(RequestError, match="not there"):
         run(kit, "message.replay", id=identity)
 
 

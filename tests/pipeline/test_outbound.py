@@ -186,3 +186,18 @@ def test_a_profile_chooses_version_and_separators(kit: Kit) -> None:
 def test_the_partner_named_by_the_caller_replaces_the_documents_receiver(kit: Kit) -> None:
     done = submit_document(kit.pipeline, body(receiver="somebody-else"), partner="harbor")
     assert done.partner == "harbor"
+
+
+def test_the_profile_decides_the_form_of_dates_the_agency_and_the_width_of_set_numbers(kit: Kit) -> None:
+    kit.befriend(
+        envelope={"gs04": "YYMMDD", "gs05": "HHMMSS", "gs07": "T", "isa03": "01", "isa04": {"secret": "isa"}},
+        control_numbers={"st02_width": 9},
+    )
+    kit.pipeline.secrets = lambda name: b"PASSWORD"
+    submit_document(kit.pipeline, body())
+    kit.work()
+    (answer,) = kit.answers()
+    assert answer["GS"][0][3:7] == ["261121", "120000", "1", "T"]
+    assert answer["ST"] == [["810", "000000001"]]
+    assert answer["ISA"][0][2:4] == ["01", "PASSWORD  "]
+    assert kit.documents(direction="out")[0].set_control == "000000001"

@@ -78,7 +78,7 @@ def byte_class(members: set[int] | frozenset[int]) -> bytes:
     if not members:
         return rb"(?!)"
     if len(members) == 1:
-        return re.escape(bytes(members))
+        return _member(*members)
     ranges: list[list[int]] = []
     for member in sorted(members):
         if ranges and member == ranges[-1][1] + 1:
@@ -89,7 +89,12 @@ def byte_class(members: set[int] | frozenset[int]) -> bytes:
 
 
 def _range(low: int, high: int) -> bytes:
-    first, last = rb"\x%02x" % low, rb"\x%02x" % high
+    first, last = _member(low), _member(high)
     if low == high:
         return first
     return first + last if high == low + 1 else first + b"-" + last
+
+
+def _member(byte: int) -> bytes:
+    """Letters and digits stand for themselves: shorter patterns compile faster."""
+    return bytes([byte]) if chr(byte).isalnum() and byte < 0x80 else rb"\x%02x" % byte

@@ -6,18 +6,19 @@ partner's own rules from `guide`; here they get their place in words, their seve
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.standards.edi.guide import check_guide
 from gateway.standards.edi.hierarchy import HierarchyProblem, check_hierarchy
-from gateway.standards.edi.model import Finding
+from gateway.standards.edi.model import Finding, Severity
 from gateway.standards.edi.options import ValidationOptions
 from gateway.standards.edi.order import OrderProblem, OrderReport, examine_order
 from gateway.standards.edi.parse import parse_segment
 from gateway.standards.edi.schema import Release
-from gateway.standards.edi.segments import Problem, SegmentTable
+from gateway.standards.edi.segments import Problem, SegmentRules, SegmentTable
 from gateway.standards.edi.structure import Structure
 from gateway.standards.edi.text import clip, printable
 from gateway.standards.edi.totals import (
@@ -29,7 +30,10 @@ from gateway.standards.edi.totals import (
 )
 from gateway.standards.edi.wording import element_location, problem_fix, problem_message
 
-__all__ = ["SetRules", "explain_set"]
+__all__ = ["FINDINGS_LIMIT", "SetRules", "explain_set"]
+
+#: Most findings of one severity that are told of one set: enough for any reader, little enough for any memory.
+FINDINGS_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +64,38 @@ class _Explanation:
         self.order: OrderReport = examine_order(rules.structure, self.tags, rules.release.segments)
         self.line = LINE_SEGMENTS.get(rules.set_id, "")
         self.lines = self._number_lines()
+        #: Findings so far by severity, those left out included.
+        self.counts: Counter[Severity] = Counter()
 
     def findings(self) -> list[Finding]:
         """All findings, sorted by segment; within one segment order comes before elements."""
-        found = [self._order_finding(problem) for problem in self.order.problems]
-        found.extend(self._element_findings())
+        found = [*self._order_findings(), *self._element_findings()]
         if "HL" in self.rules.structure.by_tag:
-            levels = check_hierarchy(self.segments, self.separator)
-            found.extend(map(self._level_finding, levels))
+            found.extend(self._level_findings())
         said = {(finding.code, finding.position) for finding in found}
         for problem in self._set_problems():
             if (problem.code, problem.index + 1) not in said:
                 found.append(self._set_finding(problem))
         if self.rules.options.guide is not None:
             found.extend(self._guide_findings())
+        found.extend(self._rest())
         return sorted(found, key=lambda finding: finding.position or 0)
 
-    # --- places in words
-    # -----------------------------------------------------------------------------------------
+    def _room(self, severity: Severity) -> bool:
+        """Counts a finding; False when there are already enough of its weight to tell."""
+        self.counts[severity] += 1
+        return self.counts[severity] <= FINDINGS_LIMIT
+
+    def _rest(self) -> Iterator[Finding]:
+        if max(self.counts.values(), default=0) > FINDINGS_LIMIT:
+            yield Finding(
+                code="NOTE-more-findings",
+                severity="note",
+                message=f"There is more of the kind: of each weight only the first {FINDINGS_LIMIT} findings are told.",
+                position=len(self.segments),
+            )
+
+    # Places in words
 
     def _number_lines(self) -> list[int]:
         """For each segment the number of the line that it belongs to, 0 outside of lines."""
@@ -113,40 +131,37 @@ class _Explanation:
         before = self.segments[index].split(self.separator)[:element] if element else []
         return self._offset(index, sum(len(field) + 1 for field in before) if before else 0)
 
-    # --- elements
-    # ------------------------------------------------------------------------------------------------
+    # Elements
 
     def _element_findings(self) -> Iterator[Finding]:
         table = self.rules.table
         by_tag = self.rules.structure.by_tag
         for index, (tag, raw) in enumerate(zip(self.tags, self.segments, strict=True)):
-            if tag not in by_tag:
-                continue
-            rules = table.rules(tag)
+            rules = table.rules(tag) if tag in by_tag else None
             if rules is None:
                 continue
             for problem in table.check(raw, rules):
-                location = element_location(rules, problem)
-                message = problem_message(self.rules.release, rules, problem)
-                sentence = f"{self._place(index)}{f', {location}' if location else ''}"
-                joint = ": " if message[0] in "\"'" else " "
-                yield self._element_finding(
-                    index,
-                    tag,
-                    problem,
-                    f"{sentence}{joint}{message}",
-                    problem_fix(self.rules.release, rules, problem),
-                )
+                code = set_problem_code(tag, problem.code, problem.element)
+                where = table.where(tag, problem.element, problem.component)
+                severity = self.rules.options.severity(code, where)
+                if self._room(severity):
+                    yield self._element_finding(index, rules, problem, code, severity)
+            if self.counts["error"] > FINDINGS_LIMIT:
+                return
 
-    def _element_finding(self, index: int, tag: str, problem: Problem, message: str, fix: str) -> Finding:
-        code = set_problem_code(tag, problem.code, problem.element)
-        where = self.rules.table.where(tag, problem.element, problem.component)
+    def _element_finding(
+        self, index: int, rules: SegmentRules, problem: Problem, code: str, severity: Severity
+    ) -> Finding:
+        location = element_location(rules, problem)
+        message = problem_message(self.rules.release, rules, problem)
+        sentence = f"{self._place(index)}, {location}" if location else self._place(index)
+        joint = ": " if message.startswith('"') else " "
         return Finding(
             code=code,
-            severity=self.rules.options.severity(code, where),
-            message=message,
-            fix=fix,
-            segment=tag,
+            severity=severity,
+            message=f"{sentence}{joint}{message}",
+            fix=problem_fix(self.rules.release, rules, problem),
+            segment=rules.tag,
             position=index + 1,
             element=problem.element,
             component=problem.component,
@@ -156,21 +171,24 @@ class _Explanation:
             loop=self.order.loops[index] or None,
         )
 
-    # --- order
-    # ---------------------------------------------------------------------------------------------------
+    # Order
 
-    def _order_finding(self, problem: OrderProblem) -> Finding:
-        message, fix = self._order_words(problem)
-        return Finding(
-            code=problem.code,
-            severity=self.rules.options.severity(problem.code, problem.tag),
-            message=message,
-            fix=fix,
-            segment=problem.tag,
-            position=problem.index + 1,
-            offset=self._offset(problem.index),
-            loop=problem.loop or None,
-        )
+    def _order_findings(self) -> Iterator[Finding]:
+        for problem in self.order.problems:
+            severity = self.rules.options.severity(problem.code, problem.tag)
+            if not self._room(severity):
+                continue
+            message, fix = self._order_words(problem)
+            yield Finding(
+                code=problem.code,
+                severity=severity,
+                message=message,
+                fix=fix,
+                segment=problem.tag,
+                position=problem.index + 1,
+                offset=self._offset(problem.index),
+                loop=problem.loop or None,
+            )
 
     def _order_words(self, problem: OrderProblem) -> tuple[str, str]:
         known = self.rules.release.segments.get(problem.tag)
@@ -194,19 +212,23 @@ class _Explanation:
         parent = self.rules.structure.places[problem.place.parent]
         return f"loop {parent.loop}" if parent.loop else f"set {self.rules.set_id}"
 
-    # --- levels, totals and the partner's guide
-    # -------------------------------------------------------------------
+    # Levels, totals and the partner's guide
 
-    def _level_finding(self, problem: HierarchyProblem) -> Finding:
-        place = self._place(problem.index)
-        label = f"HL{problem.element:02d}"
+    def _level_findings(self) -> Iterator[Finding]:
+        for problem in check_hierarchy(self.segments, self.separator):
+            label = f"HL{problem.element:02d}"
+            severity = self.rules.options.severity(problem.code, label)
+            if self._room(severity):
+                yield self._level_finding(problem, label, severity)
+
+    def _level_finding(self, problem: HierarchyProblem, label: str, severity: Severity) -> Finding:
         element = self.rules.release.element_at("HL", problem.element)
         name = f" ({element.name.lower()})" if element else ""
         value = f': "{printable(problem.value)}"' if problem.value else " is empty"
         return Finding(
             code=problem.code,
-            severity=self.rules.options.severity(problem.code, label),
-            message=f"{place}, element {label}{name}{value} does not fit: {problem.reason}.",
+            severity=severity,
+            message=f"{self._place(problem.index)}, element {label}{name}{value} does not fit: {problem.reason}.",
             fix="Ask the partner to number the levels anew, each under the one it belongs to.",
             segment="HL",
             position=problem.index + 1,

@@ -65,7 +65,7 @@ def check_hierarchy(segments: Sequence[bytes], separator: bytes) -> Iterator[Hie
 def check_levels(levels: Sequence[Level], shape: str = "") -> Iterator[HierarchyProblem]:
     """Problems in the order of the segments; `shape` is BSN05, "" where it says nothing."""
     seen: dict[str, Level] = {}
-    path: list[Level] = []
+    path = _Path()
     parents = ALLOWED_PARENTS.get(shape)
     for at, level in enumerate(levels):
         if level.number in seen:
@@ -79,12 +79,45 @@ def check_levels(levels: Sequence[Level], shape: str = "") -> Iterator[Hierarchy
         if parents is not None:
             yield from _check_shape(level, path, parents, shape)
         seen.setdefault(level.number, level)
-        path.append(level)
+        path.push(level)
         following = levels[at + 1] if at + 1 < len(levels) else None
         yield from _check_child(level, following)
 
 
-def _check_parent(level: Level, path: list[Level], seen: dict[str, Level], first: bool) -> Iterator[HierarchyProblem]:
+class _Path:
+    """The levels that are open, outermost first, each found by its number at once."""
+
+    def __init__(self) -> None:
+        self._levels: list[Level] = []
+        self._depths: dict[str, int] = {}
+
+    @property
+    def code(self) -> str:
+        """HL03 of the innermost open level, "" when none is."""
+        return self._levels[-1].code if self._levels else ""
+
+    def push(self, level: Level) -> None:
+        self._depths[level.number] = len(self._levels)
+        self._levels.append(level)
+
+    def cut(self, number: str) -> bool:
+        """Close what is open under the level of this number; False, and nothing closed, when it is not open."""
+        depth = self._depths.get(number, -1)
+        if depth < 0:
+            return False
+        self._close(depth + 1)
+        return True
+
+    def clear(self) -> None:
+        self._close(0)
+
+    def _close(self, depth: int) -> None:
+        for level in self._levels[depth:]:
+            self._depths.pop(level.number, None)
+        del self._levels[depth:]
+
+
+def _check_parent(level: Level, path: _Path, seen: dict[str, Level], first: bool) -> Iterator[HierarchyProblem]:
     """Cut the open path back to the parent; leaves it as it is when the parent is not on it."""
     if not level.parent:
         if not first:
@@ -92,10 +125,8 @@ def _check_parent(level: Level, path: list[Level], seen: dict[str, Level], first
             yield HierarchyProblem("AK403-7", level.index, 2, "", reason)
         path.clear()
         return
-    for depth in range(len(path), 0, -1):
-        if path[depth - 1].number == level.parent:
-            del path[depth:]
-            return
+    if path.cut(level.parent):
+        return
     if level.parent in seen:
         reason = f"level {level.parent} was already left when this level began"
     else:
@@ -103,8 +134,8 @@ def _check_parent(level: Level, path: list[Level], seen: dict[str, Level], first
     yield HierarchyProblem("AK403-7", level.index, 2, level.parent, reason)
 
 
-def _check_shape(level: Level, path: list[Level], parents: dict[str, str], shape: str) -> Iterator[HierarchyProblem]:
-    above = path[-1].code if path else ""
+def _check_shape(level: Level, path: _Path, parents: dict[str, str], shape: str) -> Iterator[HierarchyProblem]:
+    above = path.code
     allowed = parents.get(level.code)
     if allowed is None or (above not in allowed if above else allowed != ""):
         place = f"under {above}" if above else "at the top"

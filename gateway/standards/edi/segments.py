@@ -122,8 +122,7 @@ class SegmentTable:
         where = self.where(tag, problem.element, problem.component)
         return not self.options.is_note(problem.code, where)
 
-    # --- rules
-    # ---------------------------------------------------------------------------------------------------
+    # Rules
 
     def _make_rules(self, tag: str) -> SegmentRules | None:
         segment = self.release.segments.get(tag)
@@ -164,8 +163,7 @@ class SegmentTable:
             strict_spaces=options.trailing_spaces == "reject",
         )
 
-    # --- the verdict's pattern
-    # -----------------------------------------------------------------------------------
+    # The verdict's pattern
 
     def pattern(self, rules: SegmentRules) -> bytes:
         """The bytes pattern of a whole segment.
@@ -224,8 +222,7 @@ class SegmentTable:
         marks = [self.separators.element, self.separators.repetition or ""]
         return b"[" + b"".join(rb"\x%02x" % ord(mark) for mark in marks if mark) + b"]"
 
-    # --- the careful check
-    # ---------------------------------------------------------------------------------------
+    # The careful check
 
     def check(self, raw: bytes, rules: SegmentRules) -> list[Problem]:
         """Everything that is wrong with a segment, in the order of its elements; notes included."""
@@ -263,6 +260,7 @@ class SegmentTable:
             if pieces[number]:
                 value = self.legal.decode(pieces[number])
                 yield Problem(TOO_MANY_ELEMENTS, number, value=value, at=starts[number])
+                return
 
     def _check_element(self, number: int, element: ElementRule, piece: bytes, start: int) -> Iterator[Problem]:
         if not piece:

@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from gateway.standards.edi.charset import Legal, byte_class
@@ -160,7 +161,7 @@ def value_pattern(rule: ValueRule) -> bytes:
     kind = rule.type
     low, high = max(rule.min, 1), max(rule.max, 1)
     if rule.codes is not None and rule.codes_bind:
-        return codes_pattern(code.encode(rule.legal.encoding, "xmlcharrefreplace") for code in rule.codes)
+        return _text_codes_pattern(rule.codes, rule.legal.encoding)
     if kind == "R":
         return _decimal_pattern(low, high, rule.bare_point)
     if kind[:1] == "N":
@@ -187,6 +188,12 @@ def _decimal_pattern(low: int, high: int, bare_point: bool) -> bytes:
 def _any_of(patterns: Iterable[bytes]) -> bytes:
     choices = list(patterns)
     return b"(?:" + b"|".join(choices) + b")" if choices else b"(?!)"
+
+
+@lru_cache(maxsize=1024)
+def _text_codes_pattern(codes: frozenset[str], encoding: str) -> bytes:
+    """The pattern of a code list; segments name the same list many times over."""
+    return codes_pattern(code.encode(encoding, "xmlcharrefreplace") for code in codes)
 
 
 def codes_pattern(codes: Iterable[bytes]) -> bytes:

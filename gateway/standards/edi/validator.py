@@ -95,8 +95,7 @@ class SetValidator:
             judges[tag.encode() if len(tag) == 3 else tag.encode() + self._separator] = judge
         return judges
 
-    # --- verdict
-    # -------------------------------------------------------------------------------------------------
+    # Verdict
 
     def verdict(self, segments: Sequence[bytes]) -> bool:
         """True when `explain` would find nothing above a note.
@@ -195,8 +194,7 @@ class SetValidator:
         count = characters.count(known[self._line])
         return check_line_count(segments[index], index, count, self._line, self._separator)
 
-    # --- explanation and tree
-    # ------------------------------------------------------------------------------------
+    # Explanation and tree
 
     def explain(self, segments: Sequence[bytes], offsets: Sequence[int] | None = None) -> list[Finding]:
         """Every finding of a set, notes included, in the order of its segments.

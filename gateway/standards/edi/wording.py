@@ -96,7 +96,8 @@ def _by_likeness(wanted: str, codes: Collection[str]) -> str | None:
     if len(wanted) == 2:
         swapped = wanted[::-1]
         return swapped if swapped in codes and swapped != wanted else None
-    close = get_close_matches(wanted, codes, n=2, cutoff=0.75) if len(wanted) > 2 else []
+    near = [code for code in codes if code[:1] == wanted[:1] and abs(len(code) - len(wanted)) < 2]
+    close = get_close_matches(wanted, near, n=2, cutoff=0.75) if len(wanted) > 2 else []
     return close[0] if len(close) == 1 else None
 
 
@@ -170,7 +171,10 @@ def _exclusion(_release: Release, rules: SegmentRules, problem: Problem) -> str:
 
 
 def _bad_code(release: Release, _rules: SegmentRules, problem: Problem) -> str:
-    return f"{_quoted(problem)} is not a code that this partner may send in {release.name}."
+    element = release.elements.get(problem.rule.ref) if problem.rule else None
+    own = problem.rule is not None and element is not None and problem.rule.codes != element.codes
+    of_whom = f"that this partner may send in {release.name}" if own else f"of {release.name}"
+    return f"{_quoted(problem)} is not a code {of_whom}."
 
 
 def _too_many_elements(_release: Release, rules: SegmentRules, problem: Problem) -> str:

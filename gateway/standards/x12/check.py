@@ -52,6 +52,9 @@ OptionsFor = Callable[[Interchange, Group, RawSet], ValidationOptions]
 
 #: Findings kept of one set; a set with more is hopeless, and a page with more helps nobody.
 _MOST_FINDINGS: Final = 1_000
+#: Bytes from which on a segment is looked at, and elements that are explained of it.
+_LONG_SEGMENT: Final = 20_000
+_MOST_ELEMENTS: Final = 300
 _WITH_ENVELOPE: Final = "NOTE-rejected-with-envelope"
 #: An acknowledgement repeats ids of ours that its release need not list.
 _ECHOED_CODES: Final = (("AK403-7 AK101", "note"), ("AK403-7 AK201", "note"))
@@ -196,9 +199,10 @@ class _Check:
                 chosen = self._validators[key] = validator(*key)
             except UnknownSetError as error:
                 return [_unknown_set(raw_set, error)]
-        if raw_set.complete and not self.always_explain and chosen.verdict(raw_set.segments):
+        segments = _bounded(raw_set.segments, interchange.separators.element.encode("latin-1"))
+        if raw_set.complete and not self.always_explain and chosen.verdict(segments):
             return []
-        found = chosen.explain(raw_set.segments, raw_set.offsets)
+        found = chosen.explain(segments, raw_set.offsets)
         return found if raw_set.complete else [finding for finding in found if not _is_about_missing_se(finding)]
 
 
@@ -223,6 +227,18 @@ def _rejected_set(checked: CheckedSet) -> CheckedSet:
     state = "was not checked" if checked.release is None else "has no errors of its own"
     note = Finding(_WITH_ENVELOPE, "note", f"The set {state}; it is rejected with the envelope it came in.")
     return replace(checked, verdict="rejected", findings=(*checked.findings, note))
+
+
+def _bounded(segments: list[bytes], element: bytes) -> list[bytes]:
+    """The segments with monstrous ones cut after more elements than any segment has, so that explaining ends soon."""
+    if max(map(len, segments)) <= _LONG_SEGMENT:
+        return segments
+    return [
+        element.join(segment.split(element, _MOST_ELEMENTS)[:_MOST_ELEMENTS])
+        if len(segment) > _LONG_SEGMENT
+        else segment
+        for segment in segments
+    ]
 
 
 def _clipped(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -105,9 +105,9 @@ def _whole_header_between(data: bytes, start: int, end: int) -> bool:
 
 
 def _has_fixed_shape(data: bytes, offset: int) -> bool:
-    separator = data[offset + 3]
-    if len(data) < offset + ISA_LENGTH - 1:
+    if len(data) < offset + ISA_LENGTH - 1 or data[offset + 3] != data[offset + _SEPARATOR_OFFSETS[-1]]:
         return False
+    separator = data[offset + 3]
     return all(data[offset + at] == separator for at in _SEPARATOR_OFFSETS)
 
 

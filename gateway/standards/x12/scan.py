@@ -32,6 +32,7 @@ class Body:
         "_data",
         "_offsets",
         "_start",
+        "_sums",
         "_terminator",
         "empty",
         "end",

@@ -5,6 +5,7 @@ it.
 from __future__ import annotations
 
 import base64
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -21,6 +22,7 @@ from gateway.transports.as2.relationship import As2Directory, As2Relationship, o
 
 __all__ = ["As2Delivery", "ReceiptSender"]
 
+_log = logging.getLogger(__name__)
 #: Answers after which the same request may succeed later (RFC 9110, RFC 6585).
 _TRY_AGAIN = frozenset({408, 425, 429})
 _STATUS_WORDS = {
@@ -211,8 +213,18 @@ class ReceiptSender:
                 timer = threading.Timer(self._delays[attempt], self._queue.put, (again,))
                 timer.daemon = True
                 timer.start()
-            elif self._on_done is not None:
-                self._on_done(relationship.partner_code, url, problem)
+            else:
+                self._report(relationship.partner_code, url, problem)
+
+    def _report(self, partner: str, url: str, problem: str) -> None:
+        if problem:
+            _log.warning("The receipt for %s was not taken by %s: %s", partner, url, problem)
+        if self._on_done is None:
+            return
+        try:
+            self._on_done(partner, url, problem)
+        except Exception:  # noqa: BLE001 - the thread outlives what its callback does
+            _log.exception("Recording the receipt for %s failed", partner)
 
     def _attempt(self, relationship: As2Relationship, url: str, answer: Answer) -> str:
         """ "" when the partner took it, else why not."""

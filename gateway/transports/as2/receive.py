@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -42,7 +42,7 @@ from gateway.transports.as2.receipts import settle
 from gateway.transports.as2.refusal import PROCESSED, As2Refusal, Kind
 from gateway.transports.as2.relationship import As2Directory, As2Relationship
 
-__all__ = ["BUSY", "TOO_LARGE", "UNKNOWN", "As2Receiver", "HttpRequest", "MdnPort", "plain"]
+__all__ = ["BUSY", "TOO_LARGE", "UNKNOWN", "As2Receiver", "HttpRequest", "MdnPort", "plain", "reopen"]
 
 
 def plain(status: int, sentence: str, *headers: tuple[str, str]) -> Answer:
@@ -317,6 +317,15 @@ class As2Receiver:
         except StoreBusyError:
             return BUSY
         return _EMPTY
+
+
+def reopen(relationship: As2Relationship, headers: Iterable[Sequence[str]], wire: bytes, at: datetime) -> OpenedMessage:
+    """Open a message that was kept, as staff replay a refused one: ``headers`` are ``facts["headers"]``.
+
+    Raises As2Refusal when it is still refused.
+    """
+    fields = http_fields((item[0], item[1]) for item in headers)
+    return open_message(fields, wire, relationship.policy_at(at), relationship.keyring(), at)
 
 
 def _conflict() -> As2Refusal:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from gateway.transports.as2.building import Protection, ReceiptWish
-from gateway.transports.as2.cms import AlgorithmPolicy, OwnKey, TheirCertificate
+from gateway.transports.as2.cms import OwnKey, TheirCertificate
 from gateway.transports.as2.opening import Keyring, OpenPolicy
 
 __all__ = ["As2Directory", "As2Relationship", "BasicAuth", "TlsTrust", "origin"]
@@ -71,8 +71,11 @@ class As2Relationship:
         if self.legacy_until is None or now.date() > self.legacy_until:
             return self.policy
         allowed = self.policy.algorithms
-        legacy = AlgorithmPolicy(
-            allowed.digests | {"sha1"}, allowed.ciphers | {"3des"}, allowed.key_transports | {"oaep-sha1"}
+        legacy = replace(
+            allowed,
+            digests=allowed.digests | {"sha1"},
+            ciphers=allowed.ciphers | {"3des"},
+            key_transports=allowed.key_transports | {"oaep-sha1"},
         )
         return replace(self.policy, algorithms=legacy)
 

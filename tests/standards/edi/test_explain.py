@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.standards.edi.explain import FINDINGS_LIMIT
 from gateway.standards.edi.guide import Guide, Match, SegmentRule
 from gateway.standards.edi.options import CodeList, ValidationOptions
 from gateway.standards.edi.validator import validator
@@ -38,12 +39,16 @@ def test_a_bad_code_is_told_with_line_element_name_value_and_advice():
     finding = one(GOOD.replace("5*CA", "5*ZQ"))
     assert finding.code == "AK403-7"
     assert finding.message == (
-        'PO1 line 2, element PO103 (unit or basis for measurement code): "ZQ" is not a code that this partner '
-        "may send in 004010."
+        'PO1 line 2, element PO103 (unit or basis for measurement code): "ZQ" is not a code of 004010.'
     )
     assert finding.fix == "Ask the partner, or add the code to their list."
     assert (finding.segment, finding.position, finding.element, finding.value) == ("PO1", 7, 3, "ZQ")
     assert finding.loop == "PO1"
+
+
+def test_a_code_outside_the_partners_own_list_is_told_so():
+    finding = one(GOOD, codes=(CodeList.of("PO103", only=["EA"]),))
+    assert '"CA" is not a code that this partner may send in 004010.' in finding.message
 
 
 def test_the_offset_is_that_of_the_element():
@@ -233,3 +238,31 @@ def test_a_guides_rules_are_part_of_both_tiers():
     assert explain(GOOD.replace("REF*DP", "REF*IA"), guide=guide) == []
     check = validator("004010", "850", SEPARATORS["004010"], ValidationOptions(guide=guide))
     assert check.explain([part.encode() for part in GOOD.split("~")])[0].offset is None
+
+
+@pytest.mark.parametrize(("segment", "severity"), [("ZZZ*1", "error"), ("REF*D*1", "error"), ("REF*DP*1 ", "note")])
+def test_a_flood_of_findings_is_cut_but_the_verdict_stands(segment, severity):
+    text = GOOD.replace("~N1", f"~{segment}" * (FINDINGS_LIMIT + 50) + "~N1").replace(
+        "SE*9", f"SE*{FINDINGS_LIMIT + 59}"
+    )
+    findings = explain(text)
+    assert len([finding for finding in findings if finding.severity == severity]) <= FINDINGS_LIMIT + 1
+    assert "NOTE-more-findings" in [finding.code for finding in findings]
+
+
+def test_an_error_after_a_flood_of_notes_is_still_told():
+    text = GOOD.replace("~N1", "~REF*DP*1 " * (FINDINGS_LIMIT + 50) + "~N1").replace("5*CA", "5*ZQ")
+    text = text.replace("SE*9", f"SE*{FINDINGS_LIMIT + 59}")
+    assert [finding.code for finding in explain(text) if finding.severity == "error"] == ["AK403-7"]
+
+
+def test_a_flood_of_elements_is_one_finding():
+    assert [finding.code for finding in explain(GOOD.replace("REF*DP*038", "REF*DP*038" + "*X" * 5000))].count(
+        "AK403-3"
+    ) == 1
+
+
+def test_a_deep_and_broken_tree_of_levels_takes_no_longer_than_a_flat_one():
+    levels = [f"HL*{number}*{number - 1 or ''}*I".replace("*0*", "**") for number in range(1, 20_000)]
+    text = "~".join(["ST*856*0001", "BSN*00*A1*20240101*1200", *levels, "SE*20002*0001"])
+    assert all(finding.severity == "note" for finding in explain(text, set_id="856"))

@@ -298,3 +298,10 @@ def test_the_tables_of_group_codes_and_numbers_agree_with_the_schemas():
 def test_every_interchange_code_has_a_letter_and_a_severity():
     assert {ta105_severity(code) for code in TA105_LETTER} == {"error", "warning", "note"}
     assert ta105_severity("999") == "error"
+
+
+def test_a_segment_with_endless_elements_is_explained_as_far_as_is_useful():
+    body = (ORDER_BODY[0], "MSG" + "*X" * 50_000, *ORDER_BODY[2:])
+    (only,) = check_one(interchange(group(order(body=body)))).groups[0].sets
+    assert only.verdict == "rejected"
+    assert 250 < len(only.findings) < 350

@@ -337,6 +337,23 @@ def test_a_receipt_of_its_own_connection_is_tried_again_and_then_given_up():
     assert "partners never have" in done[1][2]
 
 
+def test_a_failing_record_of_a_receipt_does_not_stop_the_next_one(caplog):
+    done = threading.Event()
+
+    def on_done(partner, url, problem):
+        if url.endswith("first"):
+            raise RuntimeError("no disk")
+        done.set()
+
+    with peer(reply()) as server:
+        sender = ReceiptSender(clock=lambda: NOW, on_done=on_done)
+        for path in ("first", "second"):
+            sender(ours(), f"{server.url}/{path}", Answer(200, (), b"mdn"))
+        assert done.wait(10)
+        sender.stop()
+    assert "no disk" in caplog.text
+
+
 def tls_context(tmp_path, name):
     made = identity(name)
     path = tmp_path / f"{name}.pem"

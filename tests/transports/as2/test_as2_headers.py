@@ -86,7 +86,8 @@ def test_the_address_in_the_header_does_not_matter():
 
 def test_options_are_read_in_any_order_and_spelling():
     wish = request(
-        'signed-receipt-micalg = Required , SHA256,"md5" , sha-3 ; SIGNED-receipt-protocol=optional,PKCS7-Signature; x=y'
+        'signed-receipt-micalg = Required , SHA256,"md5" , sha-3 ; '
+        "SIGNED-receipt-protocol=optional,PKCS7-Signature; x=y"
     )
     assert wish.signed is True
     assert wish.protocols == ("pkcs7-signature",)

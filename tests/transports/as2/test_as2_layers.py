@@ -51,7 +51,7 @@ def changed(built, old, new):
 def headers_changed(built, **values):
     wanted = {name.replace("_", "-").lower(): value for name, value in values.items()}
     kept = [(name, wanted.pop(name.lower(), value)) for name, value in built.headers]
-    return replace(built, headers=tuple([*kept, *wanted.items()]))
+    return replace(built, headers=(*kept, *wanted.items()))
 
 
 @pytest.mark.parametrize(

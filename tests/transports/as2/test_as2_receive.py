@@ -14,8 +14,8 @@ from gateway.transports.as2.cms import AlgorithmPolicy
 from gateway.transports.as2.headers import http_fields
 from gateway.transports.as2.mdn import Expected, MdnFacts, build_mdn, judge_mdn, open_mdn
 from gateway.transports.as2.opening import OpenPolicy
-from gateway.transports.as2.receive import HttpRequest
-from gateway.transports.as2.refusal import UNIFORM
+from gateway.transports.as2.receive import HttpRequest, reopen
+from gateway.transports.as2.refusal import UNIFORM, As2Refusal
 
 
 def mdn_of(answer, relationship=None):
@@ -127,6 +127,16 @@ def test_a_refused_message_is_accepted_when_the_new_certificate_is_on_file():
     receiver(inbox).handle(request(built), built.body)
     relationship = ours(their_certificates=(pinned(key("buyer")), pinned(key("renewed"))))
     assert receiver(inbox, relationship).handle(request(built), built.body).disposition == "processed"
+
+
+def test_staff_replay_a_refused_message_from_what_was_kept():
+    inbox, built = Inbox(), message(signer=key("renewed"))
+    receiver(inbox).handle(request(built), built.body)
+    kept = inbox.received[0]
+    with pytest.raises(As2Refusal, match="not on file"):
+        reopen(ours(), kept.facts["headers"], kept.wire, NOW)
+    relationship = ours(their_certificates=(pinned(key("renewed")),))
+    assert reopen(relationship, kept.facts["headers"], kept.wire, NOW).payload == ORDER
 
 
 REFUSED = {

@@ -158,12 +158,12 @@ def test_a_sender_without_headers_is_cut_off(reactor):
 
 
 def test_a_second_request_that_never_ends_its_headers_is_cut_off(reactor):
-    with live(reactor, receiver(Inbox()), ServerLimits(header_seconds=0.3)) as server:
+    with live(reactor, receiver(Inbox()), ServerLimits(header_seconds=1.0)) as server:
         assert b"ok" in _until_closed(server, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nPOST /as2 HT")
 
 
 def test_a_silent_connection_is_closed(reactor):
-    with live(reactor, receiver(Inbox()), ServerLimits(idle_seconds=0.2)) as server:
+    with live(reactor, receiver(Inbox()), ServerLimits(idle_seconds=1.0)) as server:
         assert b"ok" in _until_closed(server, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
@@ -205,13 +205,15 @@ def test_connections_of_one_address_are_limited(reactor):
 def test_more_work_than_is_held_says_come_back_later(reactor):
     inbox, built = Inbox(), message()
     inbox.gate = threading.Event()
-    with live(reactor, receiver(inbox), ServerLimits(waiting=1)) as server:
-        with socket.create_connection(server.address, timeout=15) as first:
-            first.sendall(head(built, len(built.body)) + built.body)
-            eventually(reactor, lambda: server.busy)
-            assert post(server, message(message_id="<2@b>"))[0] == 503
-            inbox.gate.set()
-            assert first.recv(65536).startswith(b"HTTP/1.1 200")
+    with (
+        live(reactor, receiver(inbox), ServerLimits(waiting=1)) as server,
+        socket.create_connection(server.address, timeout=15) as first,
+    ):
+        first.sendall(head(built, len(built.body)) + built.body)
+        eventually(reactor, lambda: server.busy)
+        assert post(server, message(message_id="<2@b>"))[0] == 503
+        inbox.gate.set()
+        assert first.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 def test_a_sender_that_goes_away_does_not_stop_the_storing(reactor):

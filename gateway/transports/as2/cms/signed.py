@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -224,7 +224,7 @@ def _check_signature(certificate: x509.Certificate, signer: list[Node], digest: 
         if isinstance(key, ec.EllipticCurvePublicKey) and known.ECDSA.get(identifier_of(identifier)) == digest.name:
             key.verify(signature, message, ec.ECDSA(digest.algorithm))
             return "ecdsa"
-    except (InvalidSignature, ValueError) as error:
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
         if isinstance(error, Asn1Error):
             raise
         raise As2Refusal(
