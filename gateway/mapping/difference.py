@@ -118,8 +118,10 @@ def _align_by_tag(taken: list[Key], written: list[Key], c1: int, c2: int, w1: in
         else:
             c_end = c_at + sum(run[1] for run in received_runs[r1:r2])
             w_end = w_at + sum(run[1] for run in written_runs[s1:s2])
-            kind = "extra" if w_at == w_end and not _marks(taken[c_at:c_end]) else "replaced"
-            steps.append(_Step(kind, c_at, c_end, w_at, w_end))
+            if w_at == w_end and not _marks(taken[c_at:c_end]):
+                steps += [_Step("extra", place, place + 1, w_at, w_at) for place in range(c_at, c_end)]
+            else:
+                steps.append(_Step("replaced", c_at, c_end, w_at, w_end))
             c_at, w_at = c_end, w_end
     return steps
 

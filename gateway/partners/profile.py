@@ -24,6 +24,7 @@ from gateway.partners.transfers import (
     Delivery,
     Documents,
     FolderSettings,
+    HttpDoor,
     Keep,
     SftpSettings,
     XmlSettings,
@@ -90,6 +91,7 @@ class PartnerProfile(Group):
     as2: As2Settings = Field(default=As2Settings(), description="Exchange over AS2.")
     sftp: SftpSettings = Field(default=SftpSettings(), description="Exchange over SFTP.")
     folder: FolderSettings = Field(default=FolderSettings(), description="Exchange through folders.")
+    http: HttpDoor = Field(default=HttpDoor(), description="Messages posted to us over HTTP.")
     xml: XmlSettings = Field(default=XmlSettings(), description="Exchange of XML documents.")
     documents: Documents = Field(default=Documents(), description="Settings by kind of document and direction.")
     delivery: Delivery = Field(default=Delivery(), description="Retries and order of what we send.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from gateway.partners.fields import Group, HttpUrlText, Many, SecretRef, SetId, VersionText
+from gateway.partners.filenames import DEFAULT_TEMPLATE, file_name_template
 
 __all__ = [
     "Alerts",
@@ -17,6 +19,7 @@ __all__ = [
     "FolderSettings",
     "FollowUp",
     "HostedSftp",
+    "HttpDoor",
     "Keep",
     "SftpSettings",
     "Tolerances",
@@ -26,6 +29,9 @@ __all__ = [
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?")
 _HOST_KEY = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
+_CERTIFICATE = re.compile(r"(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
+_MARKER = re.compile(r"\.[A-Za-z0-9_-]{1,20}")
+_MEBIBYTE = 1024 * 1024
 _OVERLAY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\.ya?ml")
 _QUIET = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d")
 
@@ -54,16 +60,52 @@ def _quiet(value: str) -> str:
     return value
 
 
+def _fingerprint(value: str) -> str:
+    if not _CERTIFICATE.fullmatch(value):
+        raise ValueError("must be the SHA-256 fingerprint of a certificate: 64 hexadecimal digits")
+    return value.replace(":", "").lower()
+
+
+def _marker(value: str) -> str:
+    if not _MARKER.fullmatch(value):
+        raise ValueError("must be an ending such as .done")
+    return value
+
+
+#: An ending such as ".done".
+Ending = Annotated[str, AfterValidator(_marker)]
+#: A span of the day such as 22:00-06:00.
+Span = Annotated[str, AfterValidator(_quiet)]
+#: A template of file names; see gateway.partners.filenames.
+FileNameTemplate = Annotated[str, AfterValidator(file_name_template)]
+#: Bytes of a file that are taken at most.
+FileBytes = Annotated[int, Field(ge=1024, le=2**31 - 1)]
+
+
 class FolderSettings(Group):
     """Exchange through folders that another program fills and empties."""
 
     inbound: str | None = Field(default=None, description="Folder that we read the partner's files from.")
     outbound: str | None = Field(default=None, description="Folder that we write files for the partner to.")
     pattern: str = Field(default="*", description="Which files are read (shell pattern).")
-    file_name: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00]{1,120}$")] = Field(
+    file_name: FileNameTemplate = Field(
         default="{partner}-{control}.edi",
-        description="Name of the files we write; {partner} and {control} are filled in.",
+        description="Name of the files we write: {partner}, {set}, {control}, {utc} and {id8} are filled in.",
     )
+    ignore: Annotated[tuple[str, ...], Many] = Field(
+        default=("*.tmp", "*.part", "*.partial", "*.filepart", "*.writing", "*~", ".*"),
+        description="Which files are never read.",
+    )
+    after_read: Literal["delete", "keep"] = Field(
+        default="delete", description="What happens to a file once it is stored here; keep moves it to done/."
+    )
+    settle_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=5.0, description="Seconds that a file must be unchanged before it is read."
+    )
+    poll_seconds: Annotated[float, Field(ge=0.05, le=3600)] = Field(
+        default=5.0, description="Seconds between two looks."
+    )
+    max_file_bytes: FileBytes = Field(default=100 * _MEBIBYTE, description="Largest file that is read.")
 
 
 class HostedSftp(Group):
@@ -95,6 +137,10 @@ class SftpSettings(Group):
     algorithms: Literal["modern", "compatible"] = Field(
         default="modern", description="Algorithm set; compatible adds older ones for older servers."
     )
+    compatible_until: date | None = Field(
+        default=None, description="Last day on which the older algorithms are offered; empty = no end."
+    )
+    fetch: bool = Field(default=True, description="False = we only put files there and fetch none.")
     inbound: str = Field(default="out", description="Directory on their server that we fetch from.")
     outbound: str = Field(default="in", description="Directory on their server that we put into.")
     archive: str | None = Field(default=None, description="Directory that fetched files are moved to.")
@@ -102,14 +148,53 @@ class SftpSettings(Group):
     ignore: Annotated[tuple[str, ...], Many] = Field(
         default=("*.tmp", "*.part", ".*"), description="Which files are never fetched."
     )
+    file_name: FileNameTemplate = Field(
+        default=DEFAULT_TEMPLATE,
+        description="Name of the files we write: {partner}, {set}, {control}, {utc} and {id8} are filled in.",
+    )
     temporary_suffix: str = Field(
         default=".tmp", description="Suffix of a file while we write it; renamed when complete."
     )
+    temporary_prefix: str = Field(
+        default="", description="Prefix of a file while we write it; empty with an empty suffix = no renaming."
+    )
+    temporary_directory: str | None = Field(
+        default=None, description="Directory that files are written in before they are renamed; empty = outbound."
+    )
+    replace_existing: bool = Field(
+        default=False, description="True = a file of the same name on their server is replaced."
+    )
+    outbound_marker: Ending | None = Field(
+        default=None, description="Ending of an empty file that we write last, such as .done; empty = none."
+    )
+    inbound_marker: Ending | None = Field(
+        default=None, description="Ending of a file whose presence says that the other one is complete."
+    )
+    settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=10.0, description="Seconds that a file must look the same before it is fetched."
+    )
+    max_file_bytes: FileBytes = Field(default=100 * _MEBIBYTE, description="Largest file that is fetched.")
     after_fetch: Literal["delete", "move", "leave"] = Field(
         default="delete", description="What happens to a file once it is stored here."
     )
     poll_seconds: Annotated[int, Field(ge=10)] = Field(default=300, description="Seconds between two looks.")
+    poll_not_during: Annotated[tuple[Span, ...], Many] = Field(
+        default=(), description="Spans of the day without looks, in the partner's time zone."
+    )
     hosted: HostedSftp = Field(default=HostedSftp(), description="Their account on our server.")
+
+
+class HttpDoor(Group):
+    """Messages that the partner posts to us over plain HTTP."""
+
+    tokens: Annotated[tuple[SecretRef, ...], Many] = Field(
+        default=(), description="Secrets that hold the SHA-256 of their tokens; any one of them opens the door."
+    )
+    client_certificates: Annotated[tuple[Annotated[str, AfterValidator(_fingerprint)], ...], Many] = Field(
+        default=(), description="SHA-256 fingerprints of their TLS client certificates."
+    )
+    require_both: bool = Field(default=False, description="True = a token and a client certificate are demanded.")
+    max_body_bytes: FileBytes = Field(default=100 * _MEBIBYTE, description="Largest message that is taken.")
 
 
 class XmlDocument(Group):

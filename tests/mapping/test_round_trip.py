@@ -124,7 +124,7 @@ def _trimmed(elements: tuple[str, ...]) -> tuple[str, ...]:
     return elements
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """A set after damage, printed as its lines."""
 

@@ -1,0 +1,45 @@
+"""The rows that every benchmark gives, and how they are shown."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import Any
+
+__all__ = ["Row", "peak_rss_mib", "row"]
+
+#: {"benchmark", "variant", "work", "ours", "unit", "peer", "peer_value", "ratio", "rss_mib"}, and "note" where a peer
+#: could not be measured. ``ratio`` says how many times better ours is than the peer.
+Row = dict[str, Any]
+
+
+def row(
+    benchmark: str,
+    variant: str,
+    work: str,
+    ours: float,
+    unit: str,
+    *,
+    peer: str | None = None,
+    peer_value: float | None = None,
+    note: str = "",
+) -> Row:
+    """One row; a figure where more is better. Without ``peer_value`` the ratio is None and ``note`` says why."""
+    found: Row = {
+        "benchmark": benchmark,
+        "variant": variant,
+        "work": work,
+        "ours": round(ours, 1),
+        "unit": unit,
+        "peer": peer,
+        "peer_value": None if peer_value is None else round(peer_value, 1),
+        "ratio": None if not peer_value else round(ours / peer_value, 1),
+        "rss_mib": round(peak_rss_mib(), 1),
+    }
+    return {**found, "note": note} if note else found
+
+
+def peak_rss_mib() -> float:
+    """Largest resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024) if sys.platform == "darwin" else peak / 1024

@@ -1,0 +1,109 @@
+"""A newcomer runs the demonstration and sees two companies trade, every acknowledgement proven."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.demo.story import Step
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def gateway(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments], capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def demo() -> dict[str, Any]:
+    done = gateway("demo", "--json")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_the_demonstration_is_right_and_has_the_promised_form(demo: dict[str, Any]) -> None:
+    assert demo["ok"] is True
+    keys = {
+        *("step", "company", "direction", "document", "standard", "transport", "partner", "number", "expected"),
+        *("processing", "delivery", "acknowledgement", "mdn", "mic_matched", "milliseconds"),
+    }
+    for step in demo["steps"]:
+        assert keys <= set(step)
+        assert step["standard"] in ("x12-004010", "x12-005010")
+        assert step["transport"] == "as2"
+
+
+@pytest.mark.parametrize(
+    ("version", "buyer", "seller"),
+    [("x12-004010", "Harbor Retail", "Alpine Supply"), ("x12-005010", "Alpine Supply", "Harbor Retail")],
+)
+@pytest.mark.parametrize("document", ["850", "855", "856", "810"])
+def test_every_document_is_posted_and_acknowledged_in_each_direction(
+    demo: dict[str, Any], version: str, buyer: str, seller: str, document: str
+) -> None:
+    sender, receiver = (buyer, seller) if document == "850" else (seller, buyer)
+    steps = [step for step in demo["steps"] if step["document"] == document and step["standard"] == version]
+    sent = [s for s in steps if (s["company"], s["direction"], s["expected"]) == (sender, "out", "accepted")]
+    got = [s for s in steps if (s["company"], s["direction"], s["expected"]) == (receiver, "in", "posted")]
+    assert len(sent) == len(got) == 4
+    assert {(s["delivery"], s["acknowledgement"], s["mdn"], s["mic_matched"]) for s in sent} == {
+        ("confirmed", "accepted", "processed", True)
+    }
+    assert {s["processing"] for s in got} == {"posted"}
+
+
+def test_the_broken_order_ends_rejected_with_a_plain_sentence(demo: dict[str, Any]) -> None:
+    rejected = [step for step in demo["steps"] if step["expected"] == "rejected"]
+    assert [(s["direction"], s["document"]) for s in rejected] == [("out", "850"), ("in", "850")]
+    assert rejected[0]["acknowledgement"] == "rejected"
+    assert rejected[1]["processing"] == "rejected"
+    assert "20261341" in rejected[1]["note"]
+
+
+def test_own_orders_are_used_and_faulty_ones_are_refused_before_they_leave(tmp_path: Path) -> None:
+    for name in ("x12/004010/850", "bad"):
+        source = sorted((FIXTURES / name).glob("*.edi"))[0] if name != "bad" else FIXTURES / "bad/wrong-se-count.edi"
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    done = gateway("demo", "--json", "--orders", str(tmp_path))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    steps = json.loads(done.stdout)["steps"]
+    assert [s["number"] for s in steps if s["processing"] == "refused"] == ["wrong-se-count.edi"]
+    assert sum(s["expected"] == "accepted" for s in steps) == 4
+
+
+def test_a_step_is_right_only_with_its_proof() -> None:
+    step = Step(
+        1,
+        "A",
+        "out",
+        "850",
+        "x12-004010",
+        "as2",
+        "b",
+        "1",
+        "accepted",
+        "posted",
+        "confirmed",
+        "accepted",
+        "processed",
+        True,
+        1,
+    )
+    assert step.ok
+    assert not Step(*(*step_values(step, mic_matched=False),)).ok
+    assert not Step(*(*step_values(step, delivery="sent"),)).ok
+    assert not Step(*(*step_values(step, acknowledgement="rejected"),)).ok
+
+
+def step_values(step: Step, **changes: Any) -> list[Any]:
+    from dataclasses import asdict
+
+    return list({**asdict(step), **changes}.values())
