@@ -51,6 +51,8 @@ class Pipeline:
     #: Opens a message again that its transport refused: partner, facts and wire bytes to payload. Raises ValueError
     #: with the reason when it still cannot be opened.
     reopen: Callable[[str, Mapping[str, Any], bytes], bytes] | None = None
+    #: True while the disk has room above the reserve; below it nothing new is taken in.
+    has_room: Callable[[], bool] = lambda: True
     #: Where an operator's own maps and schemas are looked up first.
     workdir: Path | None = None
 

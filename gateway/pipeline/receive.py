@@ -21,6 +21,7 @@ from gateway.messages.ports import Answer, Receipt, Received, ReceiveFailure, Ta
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
+from gateway.store.errors import StoreBusyError
 from gateway.store.faults import fault_point
 
 __all__ = ["Inbox", "stored_answer"]
@@ -35,6 +36,8 @@ class Inbox:
     def receive(self, received: Received) -> Receipt:
         """Store one received transmission and return after its commit; see ``InboundPort.receive``."""
         pipeline = self._pipeline
+        if not pipeline.has_room():
+            raise StoreBusyError("The disk is full up to its reserve; nothing was stored. Try again later.")
         blobs = pipeline.store.blobs
         payload = payloads.stage(blobs, received.payload)
         wire = None if received.wire is None else payloads.stage(blobs, received.wire)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,9 +94,14 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
         posting=FolderBackOffice(settings.paths.inbox),
         workdir=settings.paths.home,
     )
+    pipeline.has_room = partial(_has_room, settings)
     pipeline.secrets = partial(_secret, store, kek)
     pipeline.reopen = partial(_reopen, relationships)
     return Context(settings, store, kek, partners, relationships, work, pipeline)
+
+
+def _has_room(settings: Settings) -> bool:
+    return shutil.disk_usage(settings.paths.home).free >= settings.limits.min_free_disk_bytes
 
 
 def _secret(store: Store, kek: Kek, name: str) -> bytes:

@@ -10,7 +10,6 @@ import json
 import logging
 import logging.handlers
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -146,7 +145,7 @@ class _Service:
             path=settings.as2.path,
             limits=limits,
             tls=files,
-            healthy=self._healthy,
+            healthy=context.pipeline.has_room,
             spool_dir=settings.paths.blobs,
         )
 
@@ -235,8 +234,3 @@ class _Service:
                 reason=reason,
             )
         )
-
-    def _healthy(self) -> bool:
-        """True while there is room on the disk; below the reserve partners are told to come later."""
-        settings = self._context.settings
-        return shutil.disk_usage(settings.paths.home).free >= settings.limits.min_free_disk_bytes

@@ -6,8 +6,11 @@ import hashlib
 import threading
 from datetime import timedelta
 
+import pytest
+
 from gateway.messages.ports import Answer, Received, Task
 from gateway.pipeline import inbound, posting, sweeper
+from gateway.store.errors import StoreBusyError
 from tests.pipeline.pipelinekit import FIXTURES, HARBOR, Kit
 
 ORDER = (FIXTURES / "demo/004010/850-01-plain.edi").read_bytes()
@@ -34,6 +37,14 @@ def test_a_repeated_message_gets_its_first_answer_byte_for_byte(kit: Kit) -> Non
     assert again.answer.headers == (("Content-Type", "multipart/signed"), ("AS2-From", "ALPINE"))
     kit.work()
     assert len(kit.posted()) == 1
+
+
+def test_below_the_reserve_of_disk_nothing_is_taken_and_the_sender_is_told_to_come_later(kit: Kit) -> None:
+    kit.pipeline.has_room = lambda: False
+    with pytest.raises(StoreBusyError, match="disk"):
+        kit.inbox.receive(received())
+    kit.pipeline.has_room = lambda: True
+    assert not kit.inbox.receive(received()).duplicate
 
 
 def test_earlier_tells_the_transport_of_a_repeat_before_it_does_any_work(kit: Kit) -> None:

@@ -11,7 +11,8 @@ from alembic.runtime.migration import MigrationContext
 
 import gateway.messages.models
 import gateway.partners.models
-import gateway.store.secrets  # noqa: F401 - every module with tables, so that the metadata is whole
+import gateway.store.secrets
+import gateway.transports.sftp.models  # noqa: F401 - every module with tables, so that the metadata is whole
 from gateway.store import ledger, migrations
 from gateway.store.base import Base
 from gateway.store.engine import Store, open_store

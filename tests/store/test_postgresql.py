@@ -20,7 +20,8 @@ from sqlalchemy.exc import DBAPIError
 
 import gateway.messages.models
 import gateway.partners.models
-import gateway.store.secrets  # noqa: F401 - every module with tables
+import gateway.store.secrets
+import gateway.transports.sftp.models  # noqa: F401 - every module with tables, so that the metadata is whole
 from gateway.messages import control
 from gateway.messages.ports import Task
 from gateway.pipeline.work import EmbeddedWork
