@@ -1,20 +1,24 @@
-# make demo | test | check | bench | clean. Everything happens in .venv; nothing is installed elsewhere.
+# make demo | test | faults | check | bench | clean. Everything happens in .venv; nothing is installed elsewhere.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 TESTING := $(VENV)/.test-installed
 
-.PHONY: demo test check bench clean lock format coverage-html schemas
+.PHONY: demo test faults check bench clean lock format schemas
 
 demo: $(RUNTIME)
 	@$(BIN)/gateway demo
 
 test: $(TESTING)
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m coverage run -m pytest -m "not slow" $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage combine -q
-	$(BIN)/python -m coverage report --skip-covered --fail-under=90 --format=total
+	$(BIN)/python -m coverage report --skip-covered --fail-under=90
+
+# Kills running gateways again and again: minutes, so a target of its own.
+faults: $(TESTING)
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 check: $(TESTING)
 	$(BIN)/ruff check .

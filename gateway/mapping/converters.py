@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from gateway.documents.sscc import is_valid, with_identifier
@@ -130,16 +130,17 @@ def implied(places: int) -> Converter:
     def read(raw: str) -> Decimal:
         if not _INTEGER.fullmatch(raw):
             raise ValueError("it is not a whole number")
-        return Decimal(raw).scaleb(-places)
+        return Decimal(f"{raw}E-{places}")
 
     def write(value: Decimal) -> str:
-        try:
-            scaled = Decimal(str(value)).scaleb(places)
-            if scaled == scaled.to_integral_value():
-                return str(int(scaled))
-        except InvalidOperation:
-            pass
-        raise ValueError(f"{value} has more than {places} decimals, and the element holds {places}. Round it first.")
+        # By digits, not by arithmetic: the decimal context would round long numbers.
+        whole, _, fraction = _write_decimal(value).partition(".")
+        if fraction[places:].strip("0"):
+            raise ValueError(
+                f"{value} has more than {places} decimals, and the element holds {places}. Round it first."
+            )
+        digits = (whole + fraction[:places].ljust(places, "0")).replace("-", "").lstrip("0") or "0"
+        return f"-{digits}" if whole.startswith("-") and digits != "0" else digits
 
     return Converter(f"implied:{places}", "decimal", read, write)
 

@@ -78,27 +78,45 @@ def _align(taken: list[Key], written: list[Key]) -> list[_Step]:
     end = 0
     while end < limit - start and taken[-1 - end] == written[-1 - end]:
         end += 1
-    steps = [_Step("same", i, i + 1, i, i + 1) for i in range(start)]
     c_stop, w_stop = len(taken) - end, len(written) - end
+    steps = _same(0, 0, start)
     if _marks(taken[start:c_stop]) != _marks(written[start:w_stop]):
         # Objects stand in another order than ours: only the whole stretch can say so.
         steps.append(_Step("replaced", start, c_stop, start, w_stop))
-        return [*steps, *_same_tail(c_stop, w_stop, end)]
-    matcher = SequenceMatcher(None, taken[start:c_stop], written[start:w_stop], autojunk=False)
+    else:
+        steps += _align_between_marks(taken, written, start, c_stop, w_stop)
+    return [*steps, *_same(c_stop, w_stop, end)]
+
+
+def _same(c_at: int, w_at: int, count: int) -> list[_Step]:
+    return [_Step("same", c_at + i, c_at + i + 1, w_at + i, w_at + i + 1) for i in range(count)]
+
+
+def _align_between_marks(taken: list[Key], written: list[Key], start: int, c_stop: int, w_stop: int) -> list[_Step]:
+    """Objects stand for themselves; what lies between two of them is aligned on its own."""
+    steps: list[_Step] = []
+    c_at = w_at = start
+    for mark in _marks(taken[start:c_stop]):
+        c_mark, w_mark = taken.index(mark, c_at), written.index(mark, w_at)
+        steps += _align_segments(taken, written, c_at, c_mark, w_at, w_mark)
+        steps += _same(c_mark, w_mark, 1)
+        c_at, w_at = c_mark + 1, w_mark + 1
+    return steps + _align_segments(taken, written, c_at, c_stop, w_at, w_stop)
+
+
+def _align_segments(
+    taken: list[Key], written: list[Key], c_at: int, c_stop: int, w_at: int, w_stop: int
+) -> list[_Step]:
+    if c_at == c_stop and w_at == w_stop:
+        return []
+    steps: list[_Step] = []
+    matcher = SequenceMatcher(None, taken[c_at:c_stop], written[w_at:w_stop], autojunk=False)
     for name, c1, c2, w1, w2 in matcher.get_opcodes():
-        bounds = (c1 + start, c2 + start, w1 + start, w2 + start)
         if name == "equal":
-            steps += [
-                _Step("same", bounds[0] + i, bounds[0] + i + 1, bounds[2] + i, bounds[2] + i + 1)
-                for i in range(c2 - c1)
-            ]
+            steps += _same(c1 + c_at, w1 + w_at, c2 - c1)
         else:
-            steps += _align_by_tag(taken, written, *bounds)
-    return [*steps, *_same_tail(c_stop, w_stop, end)]
-
-
-def _same_tail(c_stop: int, w_stop: int, count: int) -> list[_Step]:
-    return [_Step("same", c_stop + i, c_stop + i + 1, w_stop + i, w_stop + i + 1) for i in range(count)]
+            steps += _align_by_tag(taken, written, c1 + c_at, c2 + c_at, w1 + w_at, w2 + w_at)
+    return steps
 
 
 def _marks(keys: Iterable[Key]) -> list[str]:
@@ -118,7 +136,7 @@ def _align_by_tag(taken: list[Key], written: list[Key], c1: int, c2: int, w1: in
         else:
             c_end = c_at + sum(run[1] for run in received_runs[r1:r2])
             w_end = w_at + sum(run[1] for run in written_runs[s1:s2])
-            if w_at == w_end and not _marks(taken[c_at:c_end]):
+            if w_at == w_end:
                 steps += [_Step("extra", place, place + 1, w_at, w_at) for place in range(c_at, c_end)]
             else:
                 steps.append(_Step("replaced", c_at, c_end, w_at, w_end))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from gateway.documents import KINDS, Document, Envelope, EnvelopeSource, Extension
 from gateway.mapping.difference import difference
@@ -118,7 +118,7 @@ def read_document(cmap: CompiledMap, root: LoopInstance, source: EnvelopeSource 
     values: dict[str, Any] = {"kind": cmap.kind}
     for name, items in zip(SECTIONS, _sections(cmap, root), strict=True):
         cmap.readers[name].read(items, values, name, state)
-    document = _validated(cmap, values, state)
+    document = cmap.model.model_validate(values)
     own = EnvelopeSource(standard=cmap.standard, version=cmap.version, set_id=cmap.set_id)
     kept = source if source is not None else own
     kept = kept.model_copy(
@@ -152,36 +152,6 @@ def _sections(
             current = summary
         current.append(item)
     return header, detail, summary
-
-
-def _validated(cmap: CompiledMap, values: dict[str, Any], state: ReadState) -> Document:
-    for _ in range(20):
-        try:
-            return cmap.model.model_validate(values)
-        except ValidationError as error:
-            for item in error.errors():
-                _drop(values, item["loc"])
-                state.findings.append(
-                    Finding(
-                        code="MAP-unreadable-value",
-                        severity="warning",
-                        message=f"{'.'.join(map(str, item['loc']))}: kept as text only, because {item['msg']}.",
-                    )
-                )
-    return cmap.model.model_validate({"kind": cmap.kind})
-
-
-def _drop(values: Any, location: Sequence[int | str]) -> None:
-    owner = values
-    for depth, part in enumerate(location):
-        inner = owner.get(part) if isinstance(owner, dict) else owner[part] if isinstance(part, int) else None
-        if depth == len(location) - 1 or not isinstance(inner, dict | list):
-            if isinstance(owner, dict):
-                owner.pop(part, None)
-            elif isinstance(part, int):
-                owner[part] = {}
-            return
-        owner = inner
 
 
 def _differences(cmap: CompiledMap, state: ReadState, scopes: list[Scope]) -> list[Extension]:

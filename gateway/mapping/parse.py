@@ -92,7 +92,8 @@ class _Parser:
         if "hierarchy" in row:
             return self._hierarchy(row, place, model)
         raise row.error(
-            "a rule names a segment, a loop, a hierarchy or a block." + nearest(next(iter(row), ""), _LOOP_KEYS)
+            "a rule names a segment, a loop, a hierarchy or a block."
+            + nearest(next(iter(row), ""), _SEGMENT_KEYS | _HIERARCHY_KEYS | {"loop", "block"})
         )
 
     # -- segments ---------------------------------------------------------------------------------------------------

@@ -290,3 +290,11 @@ def test_a_unit_whose_parent_is_unknown_stands_at_the_top_and_goes_back_as_it_ca
     result = read_document(cmap, validator("004010", "856", SEPARATORS).tree(segments))
     assert [finding.element for finding in result.findings] == [2]
     assert _write(result.document, "856") == text.strip().splitlines()
+
+
+def test_lines_that_stand_in_another_order_than_their_parts_allow_are_kept_in_place() -> None:
+    text = "BEG*00*SA*44**20260302\nITD*01\nN1*ST*B\nREF*DP*A\nPO1*1*10*EA\nDTM*010*20260310\nPO4*6\nPO1*2*1*EA\nCTT*2"
+    order = _read(text)
+    assert _write(order) == text.splitlines()
+    order.references.clear()
+    assert len(_write(order)) in {len(text.splitlines()), len(text.splitlines()) - 1}

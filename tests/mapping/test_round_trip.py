@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -33,6 +33,8 @@ from gateway.standards.x12.check import CheckedSet
 from tests.mapping.mapkit import FIXTURES, fixtures, name_of, sets_of
 
 SEPARATORS = Separators("*", ">", "~")
+#: Without the phase that explains a failure: it prints whole maps.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 Plain = list[tuple[str, tuple[str, ...]]]
 
 
@@ -149,7 +151,7 @@ def _damaged(draw: st.DrawFn) -> Case:
         match draw(st.sampled_from(["insert", "drop", "double", "swap", "change"])):
             case "insert":
                 segments.insert(place, draw(_SEGMENTS))
-            case "drop" if 1 < len(segments) - 1 and place < len(segments) - 1:
+            case "drop" if len(segments) - 1 > 1 and place < len(segments) - 1:
                 del segments[place]
             case "double" if place < len(segments) - 1:
                 segments.insert(place, segments[place])
@@ -164,7 +166,7 @@ def _damaged(draw: st.DrawFn) -> Case:
     return Case(cmap, segments)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None, phases=PHASES)
 @given(_damaged())
 def test_whatever_a_set_holds_it_is_written_as_it_was_read(case: Case) -> None:
     _, written = _again(case.cmap, case.tree())
@@ -185,7 +187,7 @@ def _objects(value: Any) -> Iterator[BaseModel]:
             yield from _objects(item)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None, phases=PHASES)
 @given(_damaged(), st.data())
 def test_any_edit_of_lists_leaves_a_document_that_can_be_written(case: Case, data: st.DataObject) -> None:
     cmap = case.cmap
@@ -211,14 +213,14 @@ def test_any_edit_of_lists_leaves_a_document_that_can_be_written(case: Case, dat
     try:
         written = write_document(cmap, document)
     except MappingError as error:
-        assert all(problem.path and problem.message for problem in error.problems)  # noqa: PT017
+        assert all(problem.path and problem.message for problem in error.problems)
         return
     assert written.segments[0].tag == "ST" and written.segments[-1].elements[0] == str(len(written.segments))
 
 
 # Generated documents -------------------------------------------------------------------------------------------------
 
-_ALWAYS = {"code", "qualifier", "number", "line_id", "quantity", "change", "text", "id", "value", "amount", "segment"}
+_ALWAYS = {"code", "qualifier", "number", "line_id", "quantity", "change", "text", "id", "value", "amount", "total"}
 _WORDS = {"type", "scheme", "second_type"}
 _TEXT = st.text("ABC0123456789 .-", min_size=1, max_size=12).map(str.strip).filter(bool)
 _SCALARS: dict[str, st.SearchStrategy[Any]] = {
@@ -231,7 +233,7 @@ _SCALARS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def _generated(draw: st.DrawFn, model: type[BaseModel], carried: Carried, depth: int) -> dict[str, Any]:
+def _generated(draw: Any, model: type[BaseModel], carried: Carried, depth: int) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, node in carried.inner.items():
         if name in _WORDS:
@@ -242,36 +244,31 @@ def _generated(draw: st.DrawFn, model: type[BaseModel], carried: Carried, depth:
             if always or draw(st.integers(0, 2)) == 0:
                 values[name] = draw(_SCALARS[target.kind])
         elif target.kind == "part" and target.model is not None:
-            if draw(st.booleans()):
+            if depth == 0 or draw(st.booleans()):
                 values[name] = _generated(draw, target.model, node, depth + 1)
         elif target.kind == "list" and depth < 4:
-            count = draw(st.integers(1 if depth == 0 and name in {"lines", "units"} else 0, 2))
+            # The 810 of 004010 has room for one N9 loop in its header.
+            most = 1 if depth == 0 and name == "notes" else 2
+            count = draw(st.integers(1 if depth == 0 and name in {"lines", "units"} else 0, most))
             if target.model is None:
-                values[name] = [draw(_TEXT) for _ in range(count)]
+                values[name] = [draw(_TEXT) for _ in range(count or (name == "text"))]
             else:
                 values[name] = [_generated(draw, target.model, node, depth + 1) for _ in range(count)]
     return values
 
 
 @pytest.mark.parametrize("key", maps_available(), ids="-".join)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None, phases=PHASES)
 @given(st.data())
 def test_a_generated_document_survives_writing_and_reading(key: tuple[str, str, str], data: st.DataObject) -> None:
     cmap = load_map(*key)
-    draw = data.draw
-    values = st.composite(lambda d: _generated(d, KINDS[cmap.kind], cmap.carried, 0))()
-    document = cmap.model.model_validate({"kind": cmap.kind, **draw(values)})
-    try:
-        first = write_document(cmap, document)
-    except MappingError as error:
-        assert all("trigger" in p.message or "nothing stands" in p.message for p in error.problems)  # noqa: PT017
-        return
+    values = _generated(data.draw, KINDS[cmap.kind], cmap.carried, 0)
+    first = write_document(cmap, cmap.model.model_validate({"kind": cmap.kind, **values}))
     tree = validator(cmap.version, cmap.set_id, SEPARATORS).tree(first.segments)
     result = read_document(cmap, tree)
     assert not result.findings
+    assert result.document.extensions == [], "our own writing needs nothing kept beside the fields"
     assert _plain(write_document(cmap, result.document).segments) == _plain(first.segments)
-    # Our own writing needs nothing kept beside the fields, so a second reading says the same.
-    assert [entry for entry in result.document.extensions if entry.segment] == []
 
 
 def test_there_is_a_map_for_each_set_of_the_main_job_in_both_releases() -> None:

@@ -304,4 +304,4 @@ def test_a_segment_with_endless_elements_is_explained_as_far_as_is_useful():
     body = (ORDER_BODY[0], "MSG" + "*X" * 50_000, *ORDER_BODY[2:])
     (only,) = check_one(interchange(group(order(body=body)))).groups[0].sets
     assert only.verdict == "rejected"
-    assert 250 < len(only.findings) < 350
+    assert len(only.findings) < 350
