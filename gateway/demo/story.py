@@ -103,7 +103,7 @@ class _Story:
                 step=len(self.steps) + 1,
                 company=company.name,
                 direction=message["direction"],
-                document=message.get("set") or ("997" if "997" in (message.get("standard") or "") else "TA1"),
+                document=message.get("set") or _answer_kind(message),
                 standard=message.get("standard") or "",
                 transport=message.get("transport") or "as2",
                 partner=message.get("partner") or "",
@@ -220,6 +220,11 @@ def _disposition(carrier: Json) -> str:
     return str(carrier.get("answer_disposition") or "").partition(";")[2].strip() or str(
         carrier.get("answer_disposition") or ""
     )
+
+
+def _answer_kind(message: Json) -> str:
+    """ "997", "999" or "TA1": acknowledgements that we send are named after what they are."""
+    return str(message.get("filename") or "").partition("-")[0]
 
 
 def _problem_of(message: Json) -> str:

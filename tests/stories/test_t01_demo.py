@@ -60,6 +60,13 @@ def test_every_document_is_posted_and_acknowledged_in_each_direction(
     assert {s["processing"] for s in got} == {"posted"}
 
 
+def test_every_document_is_answered_by_a_997_that_is_proven_delivered(demo: dict[str, Any]) -> None:
+    sent = [step for step in demo["steps"] if step["document"] == "997" and step["direction"] == "out"]
+    got = [step for step in demo["steps"] if step["document"] == "997" and step["direction"] == "in"]
+    assert len(sent) == len(got) == len(demo["steps"]) // 4
+    assert {(s["delivery"], s["mdn"], s["mic_matched"]) for s in sent} == {("confirmed", "processed", True)}
+
+
 def test_the_broken_order_ends_rejected_with_a_plain_sentence(demo: dict[str, Any]) -> None:
     rejected = [step for step in demo["steps"] if step["expected"] == "rejected"]
     assert [(s["direction"], s["document"]) for s in rejected] == [("out", "850"), ("in", "850")]
