@@ -36,6 +36,7 @@ from gateway.pipeline.queueing import (
     queue,
     take_numbers,
 )
+from gateway.pipeline.totals import with_total
 from gateway.resources import find
 from gateway.standards.edi.model import Finding
 from gateway.standards.edi.schema import load_release, release_for
@@ -184,11 +185,12 @@ def _prepare(
             "test": profile.envelope.usage == "T",
         }
     )
+    filled, doubts = with_total(filled)
     try:
         written = write_document(cmap, filled)
     except MappingError as error:
-        raise RefusedError([Reason(getattr(error, "path", ""), str(error), getattr(error, "fix", ""))]) from error
-    findings = list(written.findings) + _validate(profile, written, version)
+        raise RefusedError([Reason(problem.path, problem.message) for problem in error.problems]) from error
+    findings = doubts + list(written.findings) + _validate(profile, written, version)
     errors = [f for f in findings if f.severity == "error"]
     if errors:
         raise RefusedError([Reason(_place(f), f.message, f.fix) for f in errors])

@@ -201,3 +201,24 @@ def test_the_profile_decides_the_form_of_dates_the_agency_and_the_width_of_set_n
     assert answer["ST"] == [["810", "000000001"]]
     assert answer["ISA"][0][2:4] == ["01", "PASSWORD  "]
     assert kit.documents(direction="out")[0].set_control == "000000001"
+
+
+def test_an_invoice_without_a_total_gets_the_one_its_parts_make(kit: Kit) -> None:
+    charge = {"indicator": "charge", "service": "freight", "amount": "10.00"}
+    submit_document(kit.pipeline, body(totals=None, allowances_charges=[charge]))
+    kit.work()
+    assert kit.answers()[0]["TDS"] == [["11200"]]
+
+
+def test_a_total_that_its_parts_do_not_make_goes_out_with_a_warning(kit: Kit) -> None:
+    submit_document(kit.pipeline, body(totals={"total": "99.00"}))
+    kit.work()
+    (row,) = kit.documents(direction="out")
+    assert [finding["code"] for finding in row.findings] == ["RULE-invoice-total"]
+    assert "102.00" in row.findings[0]["message"]
+
+
+def test_a_total_is_not_guessed_when_an_allowance_is_only_a_percentage(kit: Kit) -> None:
+    entry = {"indicator": "allowance", "service": "discount", "percent_basis": "gross", "percent": "2"}
+    found = refusal(kit, body(totals=None, allowances_charges=[entry]))
+    assert any("total" in path for path, _, _ in found)
