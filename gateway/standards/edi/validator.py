@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
-from typing import Final
+from typing import Final, cast
 
 from gateway.standards.edi.explain import SetRules, explain_set
 from gateway.standards.edi.hierarchy import check_hierarchy
@@ -124,24 +124,23 @@ class SetValidator:
 
     def _characters(self, segments: Sequence[bytes]) -> str | None:
         """The set as one character per segment; None when a segment is not good."""
-        memo, judges = self._memo, self._judges
-        remembered, judge_of = memo.get, judges.get
-        characters: list[str] = []
-        append = characters.append
-        for raw in segments:
-            character = remembered(raw)
-            if character is None:
-                judge = judge_of(raw[:3])
-                if judge is None or not judge.accepts(raw):
-                    character = self._second_look(raw)
-                    if character is None:
-                        return None
-                else:
-                    character = judge.character
-                    if judge.memo and len(memo) < _MEMO_LIMIT:
-                        memo[raw] = character
-            append(character)
-        return "".join(characters)
+        memo, judge_of = self._memo, self._judges.get
+        # Segments seen before cost one look-up in C; the loop below visits only the others.
+        characters: list[str | None] = list(map(memo.get, segments))
+        index, room = -1, len(memo) < _MEMO_LIMIT
+        for _ in range(characters.count(None)):
+            index = characters.index(None, index + 1)
+            raw = segments[index]
+            judge = judge_of(raw[:3])
+            if judge is None or not judge.accepts(raw):
+                characters[index] = self._second_look(raw)
+                if characters[index] is None:
+                    return None
+            else:
+                characters[index] = judge.character
+                if judge.memo and room:
+                    memo[raw] = judge.character
+        return "".join(cast("list[str]", characters))
 
     def _second_look(self, raw: bytes) -> str | None:
         """The character of a segment that its pattern refused but the careful check lets pass."""
