@@ -1,6 +1,7 @@
 """One measured piece of work of `bench x12`, run as a process of its own.
 
-Called as `python -m gateway.bench.x12_work ours FILE`, `… verdict FILE` or `… pyx12 FILE MAPS`.
+Called as `python -m gateway.bench.x12_work ours FILE [FIRST]`, `… verdict FILE [FIRST]` or `… pyx12 FILE MAPS [FIRST]`.
+FIRST is a small file that is worked on before the clock starts, as in a gateway that has been running for a while.
 
 Prints `{"seconds": CPU seconds, "segments": count, "rss_mib": peak memory}`; exits 1 when the file is called bad.
 """
@@ -53,12 +54,15 @@ def main(arguments: list[str]) -> int:
     """Measure one piece of work; returns the exit status."""
     what, source, *rest = arguments
     path = Path(source)
-    works: dict[str, Callable[[], Callable[[], bool]]] = {
-        "ours": lambda: _ours(path, acknowledged=True),
-        "verdict": lambda: _ours(path, acknowledged=False),
-        "pyx12": lambda: _pyx12(path, Path(rest[0])),
+    maps = Path(rest.pop(0)) if what == "pyx12" else Path()
+    works: dict[str, Callable[[Path], Callable[[], bool]]] = {
+        "ours": lambda file: _ours(file, acknowledged=True),
+        "verdict": lambda file: _ours(file, acknowledged=False),
+        "pyx12": lambda file: _pyx12(file, maps),
     }
-    work = works[what]()
+    if rest:
+        works[what](Path(rest[0]))()
+    work = works[what](path)
     begun = time.process_time()
     good = work()
     seconds = time.process_time() - begun

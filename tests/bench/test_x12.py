@@ -43,7 +43,7 @@ def test_without_the_peer_the_rows_say_so(monkeypatch):
     monkeypatch.setattr(x12, "find_spec", lambda _name: None)
     told = []
     rows = x12.run(600, tell=told.append)
-    assert [row["variant"] for row in rows] == ["validate+997", "validate"]
+    assert [row["variant"] for row in rows] == ["validate+997", "validate+997 fresh", "validate"]
     assert set(rows[0]) >= ROW
     assert rows[0]["peer_value"] is None
     assert "not installed" in rows[0]["note"]
