@@ -38,11 +38,13 @@ __all__ = [
     "Company",
     "Endpoint",
     "FolderSettings",
+    "HttpSettings",
     "LimitSettings",
     "LogSettings",
     "Paths",
     "Settings",
     "SettingsError",
+    "SftpSettings",
     "StoreSettings",
     "WorkSettings",
     "company_named",
@@ -183,6 +185,42 @@ class As2Settings(_Section):
         return parse_endpoint(self.listen)
 
 
+class SftpSettings(_Section):
+    """The SFTP server for partners who have a mailbox here."""
+
+    #: host:port to listen on, port 0 lets the operating system choose; unset = no SFTP server.
+    listen: Annotated[str, AfterValidator(_checked_endpoint)] | None = None
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """``listen`` as host and port."""
+        return parse_endpoint(self.listen) if self.listen else None
+
+
+class HttpSettings(_Section):
+    """The HTTP door: partners post messages with a token or a client certificate."""
+
+    #: host:port to listen on, port 0 lets the operating system choose; unset = no HTTP door.
+    listen: Annotated[str, AfterValidator(_checked_endpoint)] | None = None
+    #: PEM certificate chain for TLS; needed off this machine unless a proxy does it.
+    tls_certificate: Path | None = None
+    #: PEM private key of ``tls_certificate``.
+    tls_key: Path | None = None
+    #: True = a proxy in front does TLS.
+    behind_proxy: bool = False
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> HttpSettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together; give both or neither")
+        return self
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """``listen`` as host and port."""
+        return parse_endpoint(self.listen) if self.listen else None
+
+
 class StoreSettings(_Section):
     """Where messages are kept."""
 
@@ -266,6 +304,8 @@ class Settings(_Section):
 
     company: Company
     as2: As2Settings = As2Settings()
+    sftp: SftpSettings = SftpSettings()
+    http: HttpSettings = HttpSettings()
     store: StoreSettings = StoreSettings()
     folders: FolderSettings = FolderSettings()
     limits: LimitSettings = LimitSettings()

@@ -44,6 +44,14 @@ listen = {listen}  # host:port; use 0.0.0.0:4080 when partners connect directly
 # tls_key = "keys/tls.key"
 # max_body_bytes = 104857600
 
+[sftp]
+# listen = "0.0.0.0:2222"            # SFTP server for partners with a mailbox here; unset = none
+
+[http]
+# listen = "127.0.0.1:4081"          # partners post messages here; unset = none
+# tls_certificate = "keys/tls.crt"   # needed off this machine, unless behind_proxy = true
+# tls_key = "keys/tls.key"
+
 [store]
 # database = "gateway.db"            # SQLite file on a local disk, or a database URL
 # blobs = "blobs"                    # payloads above 256 KiB

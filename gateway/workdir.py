@@ -26,20 +26,25 @@ from gateway.store.engine import open_store
 from gateway.store.secrets import Kek, create_kek, get_secret, list_secrets, load_kek, put_secret
 from gateway.transports.as2.cms import OwnKey
 from gateway.transports.as2.identity import load_own_key, make_identity
+from gateway.transports.sftp.hostkeys import HOST_KEY_FILES, HostKey, make_host_keys, read_host_key
 
 __all__ = [
     "AS2_IDENTITY",
     "SETUP_CODE",
+    "SSH_HOST_KEY",
     "Part",
     "WorkingDirectory",
     "as2_keys",
     "make_working_directory",
     "read_identity",
     "setup_code_matches",
+    "ssh_host_keys",
 ]
 
 #: Kind of the secrets that hold one of our AS2 identities: PEM of the private key, then of its certificate.
 AS2_IDENTITY = "as2-identity"
+#: Kind of the secrets that hold a private key of our SFTP server.
+SSH_HOST_KEY = "ssh-host-key"
 #: Name and kind of the secret that holds the hash of the one-time set-up code.
 SETUP_CODE = "setup-code"
 
@@ -129,6 +134,17 @@ def as2_keys(session: Session, kek: Kek) -> list[OwnKey]:
     return sorted(keys, key=lambda key: key.certificate.not_valid_before_utc, reverse=True)
 
 
+def ssh_host_keys(session: Session, kek: Kek) -> list[HostKey]:
+    """The keys by which partners know our SFTP server, in the order in which they are offered."""
+    found = {
+        secret.name: read_host_key(get_secret(session, kek, secret.name))
+        for secret in list_secrets(session)
+        if secret.kind == SSH_HOST_KEY
+    }
+    order = list(HOST_KEY_FILES)
+    return sorted(found.values(), key=lambda key: order.index(key.algorithm))
+
+
 def read_identity(pem: bytes) -> OwnKey:
     """The key and certificate of one stored AS2 identity. Raises ValueError when they do not fit."""
     return load_own_key(pem, pem)
@@ -189,6 +205,8 @@ def _make_secrets(session: Session, kek: Kek, company: Company, now: datetime) -
         now=now,
         not_after=identity.not_after,
     )
+    for key in make_host_keys():
+        put_secret(session, kek, f"ssh-host-{key.algorithm}", key.private, kind=SSH_HOST_KEY, now=now)
     code = _new_setup_code()
     put_secret(session, kek, SETUP_CODE, _hash_setup_code(code, secrets.token_bytes(16)), kind=SETUP_CODE, now=now)
     return read_identity(pem), code

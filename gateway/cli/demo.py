@@ -56,9 +56,9 @@ def _nothing(_step: Step) -> None:
 def _print(step: Step) -> None:
     mark = "ok " if step.ok else "BAD"
     proof = step.outcome
-    if step.direction == "out" and step.mdn:
+    if step.direction == "out" and step.delivery != "none":
         matched = "MIC equal" if step.mic_matched else "MIC DIFFERENT"
-        proof = f"MDN {step.mdn}, {matched}"
+        proof = f"MDN {step.mdn}, {matched}" if step.mdn else f"SFTP, {step.delivery}"
         if step.document not in ("997", "TA1"):
             proof += f"; 997 {step.acknowledgement}"
     elif step.direction == "in":

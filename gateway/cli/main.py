@@ -52,6 +52,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "send": LazyCommand("gateway.cli.send", "send_command", "Send documents to partners."),
     "message": LazyCommand("gateway.cli.message", "message_group", "Look at messages and repair them."),
     "partner": LazyCommand("gateway.cli.partner", "partner_group", "Trading-partner profiles."),
+    "secret": LazyCommand("gateway.cli.secret", "secret_group", "Passwords, keys and tokens."),
     "ledger": LazyCommand("gateway.cli.ledger", "ledger_group", "Check the event ledger."),
     "bench": LazyCommand("gateway.cli.bench", "bench_group", "Measure against named peers."),
 }

@@ -304,3 +304,19 @@ def _differs(path: Path, profile: PartnerProfile, home: Path) -> bool:
         return load_partner_file(path, home) != [profile]
     except PartnerFileError:
         return True
+
+
+@partner_group.command("test")
+@click.argument("name")
+@dir_option
+@json_option
+def test_command(name: str, directory: Path | None, as_json: bool) -> None:
+    """Try the partner's SFTP server step by step and say what was found. Exit code 1 when a step fails."""
+    result = call(find_dir(directory), "partner.test", name=name)
+    if as_json:
+        print_json(result)
+    else:
+        for step in result["steps"]:
+            click.echo(f"{'ok  ' if step['ok'] else 'fail'}  {step['step']:<11} {clean(step['sentence'])}")
+    if not result["ok"]:
+        click.get_current_context().exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway import control
 from gateway.settings import company_named
@@ -52,6 +54,10 @@ class Company:
     as2_name: str = ""
     certificate: Path = field(default_factory=Path)
     url: str = ""
+    #: Address of its SFTP server, "sftp://host:port".
+    sftp: str = ""
+    #: Code of the partner on whose server we have a mailbox.
+    polls: str = ""
     #: Further environment variables of the gateway's process.
     environment: dict[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
@@ -69,6 +75,7 @@ class Company:
             "GATEWAY_FOLDERS_SCAN_SECONDS": "0.1",
             "GATEWAY_FOLDERS_SETTLE_SECONDS": "0",
             "GATEWAY_LIMITS_MIN_FREE_DISK_BYTES": "0",
+            "GATEWAY_SFTP_LISTEN": "127.0.0.1:0",
             **self.environment,
         }
         command = [sys.executable, "-m", "gateway", "up", "--dir", str(self.home)]
@@ -89,7 +96,8 @@ class Company:
             return listeners.exists() and json.loads(listeners.read_text())["pid"] == pid
 
         wait_for(f"The start of the gateway of {self.name}", look, START_SECONDS)
-        self.url = json.loads(listeners.read_text())["as2"]
+        found = json.loads(listeners.read_text())
+        self.url, self.sftp = found["as2"], found.get("sftp", "")
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -147,7 +155,36 @@ class Company:
             reason="the demonstration",
         )
 
+    def open_mailbox(self, other: Company, version: str, public_key: str) -> None:
+        """Give the other company a mailbox on our SFTP server."""
+        hosted = {"user": other.code, "keys": [public_key]}
+        self.befriend(other, version, sftp={"hosted": hosted}, delivery={"transport": "sftp"})
+
+    def use_mailbox(self, other: Company, version: str, private_key: bytes) -> None:
+        """Exchange with the other company through our mailbox on its SFTP server, whose host keys we pin."""
+        value = base64.b64encode(private_key).decode("ascii")
+        self.call("secret.put", name=f"sftp-{other.code}", kind="plain", value=value)
+        server = urlsplit(other.sftp)
+        sftp = {
+            "host": server.hostname,
+            "port": server.port,
+            "host_keys": other.call("status")["ssh_host_keys"],
+            "user": self.code,
+            "key": {"secret": f"sftp-{other.code}"},
+            "inbound": "out",
+            "outbound": "in",
+            "poll_seconds": 10,
+            "settle_seconds": 0,
+        }
+        self.befriend(other, version, sftp=sftp, delivery={"transport": "sftp"})
+        self.polls = other.code
+
     # -- looking -----------------------------------------------------------------------------------------------
+
+    def nudge(self) -> None:
+        """Look now at the mailbox that we have on a partner's server."""
+        if self.polls:
+            self.call("partner.poll", name=self.polls)
 
     def messages(self, **filters: Any) -> list[Json]:
         """The newest messages that fit."""

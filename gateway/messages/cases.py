@@ -132,6 +132,8 @@ def _waits(session: Session, member: CaseMember) -> bool:
     if member.subject_type == "document":
         document = session.get_one(Document, member.subject_id, populate_existing=True)
         return document.processing not in _SETTLED or document.acknowledgement in _UNSETTLED
+    if member.subject_type == "partner":
+        return True
     transmission = session.get_one(Transmission, member.subject_id, populate_existing=True)
     if transmission.direction == "out":
         return transmission.delivery != Delivery.CONFIRMED

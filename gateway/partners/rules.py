@@ -128,7 +128,7 @@ def transport(profile: PartnerProfile) -> Literal["as2", "sftp", "folder"] | Non
         return profile.delivery.transport
     if delivery_url(profile) is not None:
         return "as2"
-    if profile.sftp.host is not None:
+    if profile.sftp.host is not None or profile.sftp.hosted.user is not None:
         return "sftp"
     return "folder" if profile.folder.outbound is not None else None
 
@@ -160,7 +160,7 @@ def readiness(profile: PartnerProfile, now: datetime) -> list[str]:
         (as2_is_used and profile.ids.as2 is None, "ids.as2 is empty: AS2 needs the partner's AS2 name."),
         (way == "as2" and delivery_url(profile) is None, "as2.url is empty: there is nowhere to send to."),
         (
-            way == "sftp" and not profile.sftp.host_keys,
+            way == "sftp" and profile.sftp.host is not None and not profile.sftp.host_keys,
             "sftp.host_keys is empty: the server cannot be trusted.",
         ),
         *(

@@ -17,7 +17,15 @@ from gateway.messages.lifecycle import subject_type
 from gateway.messages.models import Document, Transmission
 from gateway.standards.edi.model import Finding
 
-__all__ = ["Problem", "ProblemKind", "finding_sentence", "open_problem", "rejected_set", "worst"]
+__all__ = [
+    "Problem",
+    "ProblemKind",
+    "finding_sentence",
+    "open_partner_problem",
+    "open_problem",
+    "rejected_set",
+    "worst",
+]
 
 
 class ProblemKind(Enum):
@@ -59,6 +67,8 @@ class ProblemKind(Enum):
     SECURITY = "security"
     #: The back office did not take a document.
     POSTING = "posting"
+    #: A partner's server or mailbox needs a person (host key, login, files nobody collects).
+    DOOR = "door"
     #: The partner refused a delivery, or it was given up.
     DELIVERY = "delivery"
     #: The partner rejected a document with a 997, 999 or TA1.
@@ -116,6 +126,7 @@ _TABLE: dict[ProblemKind, _Row] = {
     ProblemKind.PARTNER_STATUS: _Row(_OURS, "Set the partner live again and replay, or ignore with a reason."),
     ProblemKind.SECURITY: _Row(_UNKNOWN, "Compare certificates and settings with the partner."),
     ProblemKind.POSTING: _Row(_OURS, "Make room or mend the folder's permissions, then replay the document."),
+    ProblemKind.DOOR: _Row(_UNKNOWN, "Test the connection with `gateway partner test`, or ask the partner.", "warning"),
     ProblemKind.DELIVERY: _Row(_UNKNOWN, "Check the partner's address and certificates, then resend."),
     ProblemKind.REJECTED_BY_PARTNER: _Row(
         _OURS, "Read the partner's reasons, correct the document and send it under a new number."
@@ -213,4 +224,24 @@ def open_problem(
         suggestion=problem.suggestion,
         whose_fault=problem.whose_fault,
         actor=actor,
+    )
+
+
+def open_partner_problem(session: Session, partner: str, subject: str, sentence: str, now: datetime) -> str:
+    """Open a case about a partner itself, or join the one about the same subject; its id."""
+    problem = Problem(ProblemKind.DOOR, sentence, subject)
+    return open_case(
+        session,
+        fingerprint=problem.fingerprint(partner, "in"),
+        title=sentence,
+        fault=problem.kind.value,
+        subject_type="partner",
+        subject_id=partner,
+        now=now,
+        partner=partner,
+        detail=sentence,
+        severity=problem.severity,
+        suggestion=problem.suggestion,
+        whose_fault=problem.whose_fault,
+        actor="doors",
     )

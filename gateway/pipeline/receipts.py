@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.messages import lifecycle
-from gateway.messages.axes import Delivery
+from gateway.messages.axes import Axis, Delivery
 from gateway.messages.cases import close_settled
 from gateway.messages.lifecycle import subject_type
 from gateway.messages.models import Transmission
@@ -18,7 +18,7 @@ from gateway.pipeline.context import Pipeline
 from gateway.pipeline.delivery import record_outcome
 from gateway.store import payloads
 
-__all__ = ["Receipts"]
+__all__ = ["Collections", "Receipts"]
 
 _WAITING = (Delivery.SENT, Delivery.RETRYING, Delivery.SENDING, Delivery.FAILED)
 
@@ -64,6 +64,21 @@ class Receipts:
         record_outcome(session, self._pipeline, profile, row, outcome, now)
         if outcome.outcome is Outcome.CONFIRMED:
             close_settled(session, subject_type(row), row.id, actor="as2", reason=outcome.reason, now=now)
+
+
+class Collections:
+    """Records that a partner has fetched a file from its mailbox (the SFTP ``CollectedPort``)."""
+
+    def collected(self, session: Session, partner: str, transmission_id: str, reason: str, now: datetime) -> None:
+        """Confirm the delivery in the caller's transaction; one that no longer waits is left alone."""
+        row = session.get(Transmission, transmission_id)
+        if row is None or row.partner != partner or row.delivery not in _WAITING:
+            return
+        values = {"reason": reason, "last_error": None}
+        lifecycle.move(
+            session, row, Axis.DELIVERY, Delivery.CONFIRMED, actor="sftp", reason=reason, now=now, values=values
+        )
+        close_settled(session, subject_type(row), row.id, actor="sftp", reason=reason, now=now)
 
 
 def _sent(session: Session, partner: str, message_id: str) -> Transmission | None:

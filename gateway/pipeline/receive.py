@@ -35,11 +35,17 @@ class Inbox:
 
     def receive(self, received: Received) -> Receipt:
         """Store one received transmission and return after its commit; see ``InboundPort.receive``."""
+        return self._take(received, payloads.stage(self._pipeline.store.blobs, received.payload))
+
+    def receive_staged(self, received: Received, payload: payloads.StagedPayload) -> Receipt:
+        """Like ``receive`` for content that is a durable file already; ``received.payload`` is empty."""
+        return self._take(received, payload)
+
+    def _take(self, received: Received, payload: _Body) -> Receipt:
         pipeline = self._pipeline
         if not pipeline.has_room():
             raise StoreBusyError("The disk is full up to its reserve; nothing was stored. Try again later.")
         blobs = pipeline.store.blobs
-        payload = payloads.stage(blobs, received.payload)
         wire = None if received.wire is None else payloads.stage(blobs, received.wire)
         answer = None if received.answer is None else payloads.stage(blobs, received.answer.body)
         bodies = (payload, wire, answer)
@@ -110,10 +116,11 @@ class Inbox:
             partner=received.partner,
             partner_version=self._pipeline.version(received.partner),
             transport_id=received.transport_id,
-            wire_sha256=received.wire_sha256 or hashlib.sha256(received.wire or received.payload).hexdigest(),
+            wire_sha256=received.wire_sha256
+            or (hashlib.sha256(received.wire).hexdigest() if received.wire else digest),
             payload_sha256=digest,
             wire_payload_sha256=None if wire is None else payloads.put(session, wire, now=now),
-            size=len(received.payload),
+            size=payload.size if isinstance(payload, payloads.StagedPayload) else len(payload),
             filename=received.filename,
             content_type=received.content_type,
             facts=dict(received.facts),

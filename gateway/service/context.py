@@ -19,6 +19,7 @@ from gateway.partners.directory import Directory
 from gateway.pipeline.context import Company, Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.work import EmbeddedWork
+from gateway.service.doors import Doors
 from gateway.service.relationships import Relationships
 from gateway.settings import Settings, load_settings
 from gateway.store import migrations
@@ -47,6 +48,7 @@ class Context:
     relationships: Relationships
     work: EmbeddedWork
     pipeline: Pipeline
+    doors: Doors
     #: Called after something was sent or applied, so that waiting threads look at once.
     wake: Callable[[], None] = lambda: None
 
@@ -84,20 +86,21 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
     partners = Directory(store.read, company.as2_name)
     relationships = Relationships(store, kek, company, public_url=settings.as2.public_url, clock=utc_now)
     work = EmbeddedWork(store, on_poison=_poisoned)
+    doors = Doors(settings, store, kek, partners, partial(_secret, store, kek), utc_now)
     pipeline = Pipeline(
         company=company,
         store=store,
         work=work,
         directory=partners,
         clock=utc_now,
-        delivery={"as2": As2Delivery(relationships, clock=utc_now)},
+        delivery={"as2": As2Delivery(relationships, clock=utc_now), **doors.delivery},
         posting=FolderBackOffice(settings.paths.inbox),
         workdir=settings.paths.home,
     )
     pipeline.has_room = partial(_has_room, settings)
     pipeline.secrets = partial(_secret, store, kek)
     pipeline.reopen = partial(_reopen, relationships)
-    return Context(settings, store, kek, partners, relationships, work, pipeline)
+    return Context(settings, store, kek, partners, relationships, work, pipeline, doors)
 
 
 def _has_room(settings: Settings) -> bool:

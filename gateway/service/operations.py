@@ -12,9 +12,13 @@ from typing import Any
 
 from gateway.messages import queries
 from gateway.partners import operations as partner_operations
+from gateway.partners.errors import OperationError
 from gateway.pipeline import operations as pipeline_operations
+from gateway.service import secrets
 from gateway.service.context import Context, utc_now
 from gateway.store import ledger
+from gateway.transports.sftp.client import partner_test
+from gateway.workdir import ssh_host_keys
 
 __all__ = ["OPERATIONS", "Operation"]
 
@@ -55,9 +59,34 @@ def _cases(context: Context, parameters: dict[str, Any]) -> Any:
 def _status(context: Context, _parameters: dict[str, Any]) -> Any:
     with context.store.read() as session:
         counts = queries.counts(session)
+        host_keys = [key.fingerprint for key in ssh_host_keys(session, context.kek)]
     stats = context.work.stats()
     jobs = {"waiting": stats.waiting, "running": stats.running, "failed": stats.failed}
-    return {"counts": counts, "jobs": {**jobs, "oldest_seconds": stats.oldest_seconds}}
+    return {
+        "counts": counts,
+        "jobs": {**jobs, "oldest_seconds": stats.oldest_seconds},
+        "ssh_host_keys": host_keys,
+    }
+
+
+def _poll(context: Context, parameters: dict[str, Any]) -> Any:
+    """Look at a partner's SFTP server and folders now rather than at the next beat."""
+    name = str(parameters["name"])
+    context.directory.current(name)
+    context.doors.wake(name)
+    return {"partner": name, "message": "Its server and folders are looked at now."}
+
+
+def _test(context: Context, parameters: dict[str, Any]) -> Any:
+    """Try a partner's SFTP server step by step: {"ok", "steps": [{"step", "ok", "sentence"}]}."""
+    _, profile = context.directory.current(str(parameters["name"]))
+    if context.pipeline.secrets is None:
+        raise OperationError("Secrets cannot be opened here.")
+    steps = partner_test(profile, context.pipeline.secrets)
+    return {
+        "ok": bool(steps) and all(step.ok for step in steps),
+        "steps": [{"step": step.step, "ok": step.ok, "sentence": step.sentence} for step in steps],
+    }
 
 
 def _ledger(context: Context, _parameters: dict[str, Any]) -> Any:
@@ -77,6 +106,11 @@ OPERATIONS: dict[str, Operation] = {
     "message.list": _list,
     "message.show": _show,
     "case.list": _cases,
+    "partner.poll": _poll,
+    "partner.test": _test,
+    "secret.put": secrets.put,
+    "secret.list": secrets.list_all,
+    "secret.delete": secrets.delete,
     "status": _status,
     "ledger.check": _ledger,
 }

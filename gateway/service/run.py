@@ -6,6 +6,7 @@ let what is being received get its answer, let running work end, commit, let go 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import logging.handlers
@@ -88,6 +89,8 @@ def _log_to(settings: Settings) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers = [logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES)]
     logging.basicConfig(level=settings.log.level.upper(), format=_LOG_FORMAT, handlers=handlers, force=True)
+    # It tells every packet at INFO.
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
 
 
 class _Service:
@@ -174,17 +177,22 @@ class _Service:
         self._started.append(self._control.stop)
         self._started.append(self._receipts.stop)
         self._as2.start()
+        context.doors.start(pipeline, self._reactor, asyncio.get_event_loop())
+        self._started.append(context.doors.stop)
         self._announce()
 
     def _announce(self) -> None:
         settings = self._context.settings
         host, port = self._as2.address
         self._context.relationships.set_public_url(self._as2.url)
-        listeners = {"as2": self._as2.url, "host": host, "port": port, "pid": os.getpid()}
+        doors = self._context.doors.addresses()
+        listeners = {"as2": self._as2.url, "host": host, "port": port, "pid": os.getpid(), **doors}
         path = settings.paths.home / LISTENERS
         write_whole_file(path, json.dumps(listeners).encode())
         click.echo(f"{settings.company.name} ({settings.company.code})")
         click.echo(f"  AS2       {self._as2.url}")
+        for name, address in doors.items():
+            click.echo(f"  {name.upper():<9} {address}")
         click.echo(f"  inbox     {settings.paths.inbox}")
         click.echo(f"  outbox    {settings.paths.outbox}")
         click.echo("ready")
@@ -192,10 +200,11 @@ class _Service:
 
     def stop(self) -> Any:
         """Close the doors, then end everything else in a thread; a Deferred that fires when all has ended."""
+        from twisted.internet.defer import DeferredList
         from twisted.internet.threads import deferToThread
 
-        stopped = self._as2.stop()
-        return stopped.addBoth(lambda _result: deferToThread(self._end))
+        closing = [self._as2.stop(), *self._context.doors.close_listeners()]
+        return DeferredList(closing, consumeErrors=True).addBoth(lambda _result: deferToThread(self._end))
 
     def _end(self) -> None:
         self.stop_threads()

@@ -20,6 +20,8 @@ _XML_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _XML_SKIP = re.compile(rb"\s*(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>)", re.DOTALL)
 _HEAD = 65_536
 _ISA_BYTES = 106
+#: IEA01, IEA02 and at most a terminator, whatever the separators of the last interchange are.
+_IEA_AT_END = re.compile(rb"IEA(.)\d{1,5}\1\d{9}[^A-Za-z0-9]{0,2}$", re.DOTALL)
 
 
 def file_name(template: str, delivery: Delivery) -> str:
@@ -99,12 +101,8 @@ def looks_cut(payload: bytes) -> bool:
     The second guard against files that were read while they were written; the pipeline judges what is taken.
     """
     tail = payload[-_HEAD:].rstrip(b"\r\n \t\x00\x1a")
-    if payload.startswith(b"ISA") and len(payload) >= _ISA_BYTES:
-        element, terminator = payload[3:4], payload[105:106]
-        last = tail.removesuffix(terminator).rpartition(terminator)[2] if terminator else tail
-        return not last.lstrip(b"\r\n ").startswith(b"IEA" + element)
     if payload.startswith(b"ISA"):
-        return True
+        return _IEA_AT_END.search(tail) is None
     root = _xml_root(payload)
     if not root:
         return False

@@ -101,5 +101,7 @@ def load_host_keys(folder: Path) -> tuple[HostKey, ...]:
             raise PermissionError(f"The host key {path} can be read by other users of this machine; make it mode 0600.")
         found.append(read_host_key(path.read_bytes()))
     if not found:
-        raise FileNotFoundError(f"There is no SSH host key in {folder}. Run `gateway init` there; it adds what is missing.")
+        raise FileNotFoundError(
+            f"There is no SSH host key in {folder}. Run `gateway init` there; it adds what is missing."
+        )
     return tuple(found)

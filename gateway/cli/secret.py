@@ -1,0 +1,77 @@
+"""``gateway secret``: passwords, keys and tokens that profiles name; stored sealed, never shown again."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import click
+
+from gateway.cli.common import call, dir_option, fail, find_dir, json_option, print_json, print_table
+
+__all__ = ["secret_group"]
+
+
+@click.group("secret", short_help="Passwords, keys and tokens.")
+def secret_group() -> None:
+    """Store what a profile names by `{secret: NAME}`. Nothing that was stored is ever shown again."""
+
+
+@secret_group.command("put")
+@click.argument("name")
+@click.option(
+    "--file", "file", type=click.Path(path_type=Path), help="Read the value from a file (- = standard input)."
+)
+@click.option("--hash", "hashed", is_flag=True, help="Keep only the argon2id hash: a partner's password for our SFTP.")
+@click.option("--token", is_flag=True, help="Make a token for the HTTP door and print it once.")
+@dir_option
+@json_option
+def put_command(name: str, file: Path | None, hashed: bool, token: bool, directory: Path | None, as_json: bool) -> None:
+    """Store or replace a secret; without --file it is asked for twice and not echoed."""
+    home = find_dir(directory)
+    if token and (hashed or file):
+        fail("--token makes its own value; leave --hash and --file out.", 2)
+    kind = "token" if token else "password-hash" if hashed else "plain"
+    value = b"" if token else _value(file)
+    done = call(home, "secret.put", name=name, kind=kind, value=base64.b64encode(value).decode("ascii"))
+    if as_json:
+        print_json(done)
+    elif token:
+        click.echo(f"The token for {name}, shown only now: {done['token']}")
+    else:
+        click.echo(f"{name} is stored.")
+
+
+def _value(file: Path | None) -> bytes:
+    if file is None:
+        typed: str = click.prompt("Value", hide_input=True, confirmation_prompt=True)
+        return typed.encode("utf-8")
+    try:
+        with click.open_file(str(file), "rb") as source:
+            value: bytes = source.read()
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}.", 2)
+    return value.rstrip(b"\r\n") if value.count(b"\n") <= 1 else value
+
+
+@secret_group.command("list")
+@dir_option
+@json_option
+def list_command(directory: Path | None, as_json: bool) -> None:
+    """Show the names and kinds of stored secrets, never their values."""
+    secrets = call(find_dir(directory), "secret.list")["secrets"]
+    if as_json:
+        print_json(secrets)
+        return
+    print_table(
+        ["name", "kind", "stored"], [[entry["name"], entry["kind"], entry["created_at"][:19]] for entry in secrets]
+    )
+
+
+@secret_group.command("delete")
+@click.argument("name")
+@dir_option
+def delete_command(name: str, directory: Path | None) -> None:
+    """Remove a secret."""
+    call(find_dir(directory), "secret.delete", name=name)
+    click.echo(f"{name} is removed.")
