@@ -16,7 +16,7 @@ test: $(TESTING)
 	@$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered --fail-under=90
 
-# Kills running gateways again and again: minutes, so a target of its own.
+# Kills running gateways again and again, and attacks them: minutes, so a target of its own.
 faults: $(TESTING)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 

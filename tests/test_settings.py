@@ -39,7 +39,7 @@ def test_a_new_file_reads_back_as_the_company_it_was_written_for(tmp_path: Path)
 
 
 def test_every_commented_default_of_the_new_file_is_the_default_of_the_code(tmp_path: Path) -> None:
-    examples = ("public_url", "tls_", "slots")
+    examples = ("public_url", "tls_", "slots", "listen")
     lines = []
     for line in settings_text(COMPANY).splitlines():
         bare = line.removeprefix("# ")

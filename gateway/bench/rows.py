@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Row", "peak_rss_mib", "row"]
@@ -40,6 +41,13 @@ def row(
 
 
 def peak_rss_mib() -> float:
-    """Largest resident memory of this process so far, in MiB."""
+    """Largest resident memory of this program so far, in MiB.
+
+    Linux counts what the parent had before this program was started into ``ru_maxrss``; VmHWM does not.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024) if sys.platform == "darwin" else peak / 1024

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import io
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+
+from gateway.bench.rows import peak_rss_mib
 
 __all__ = ["main"]
 
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> int:
     if not good:
         sys.stderr.write(f"{what} calls the file bad\n")
         return 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    peak = peak_rss_mib()
     result = {"seconds": seconds, "segments": path.read_bytes().count(b"~"), "rss_mib": peak}
     sys.stdout.write(json.dumps(result) + "\n")
     return 0

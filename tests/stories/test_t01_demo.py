@@ -38,7 +38,7 @@ def test_the_demonstration_is_right_and_has_the_promised_form(demo: dict[str, An
     for step in demo["steps"]:
         assert keys <= set(step)
         assert step["standard"] in ("x12-004010", "x12-005010")
-        assert step["transport"] == "as2"
+        assert step["transport"] in ("as2", "sftp")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_every_document_is_posted_and_acknowledged_in_each_direction(
     demo: dict[str, Any], version: str, buyer: str, seller: str, document: str
 ) -> None:
     sender, receiver = (buyer, seller) if document == "850" else (seller, buyer)
-    steps = [step for step in demo["steps"] if step["document"] == document and step["standard"] == version]
+    steps = [s for s in demo["steps"] if (s["document"], s["standard"], s["transport"]) == (document, version, "as2")]
     sent = [s for s in steps if (s["company"], s["direction"], s["expected"]) == (sender, "out", "accepted")]
     got = [s for s in steps if (s["company"], s["direction"], s["expected"]) == (receiver, "in", "posted")]
     assert len(sent) == len(got) == 4
@@ -64,7 +64,22 @@ def test_every_document_is_answered_by_a_997_that_is_proven_delivered(demo: dict
     sent = [step for step in demo["steps"] if step["document"] == "997" and step["direction"] == "out"]
     got = [step for step in demo["steps"] if step["document"] == "997" and step["direction"] == "in"]
     assert len(sent) == len(got) == len(demo["steps"]) // 4
-    assert {(s["delivery"], s["mdn"], s["mic_matched"]) for s in sent} == {("confirmed", "processed", True)}
+    assert {s["delivery"] for s in sent} == {"confirmed"}
+    over_as2 = [s for s in sent if s["transport"] == "as2"]
+    assert {(s["mdn"], s["mic_matched"]) for s in over_as2} == {("processed", True)}
+
+
+def test_an_order_goes_to_cash_over_sftp_too_in_both_roles(demo: dict[str, Any]) -> None:
+    steps = [step for step in demo["steps"] if step["transport"] == "sftp"]
+    sent = [(s["company"], s["document"]) for s in steps if s["direction"] == "out" and s["document"] != "997"]
+    assert sent == [
+        ("Alpine Supply", "850"),
+        ("Harbor Retail", "855"),
+        ("Harbor Retail", "856"),
+        ("Harbor Retail", "810"),
+    ]
+    assert {s["delivery"] for s in steps if s["direction"] == "out"} == {"confirmed"}
+    assert {s["processing"] for s in steps if s["direction"] == "in"} == {"posted"}
 
 
 def test_the_broken_order_ends_rejected_with_a_plain_sentence(demo: dict[str, Any]) -> None:
