@@ -10,7 +10,7 @@ import pytest
 from gateway.messages.ports import Answer, DeliveryOutcome, Outcome
 from gateway.pipeline import delivery, sweeper
 from gateway.pipeline.outbound import submit_document
-from gateway.pipeline.receipts import Receipts
+from gateway.pipeline.receipts import Collections, Receipts
 from tests.pipeline.pipelinekit import Kit
 from tests.pipeline.test_outbound import body
 
@@ -195,3 +195,22 @@ def test_a_receipt_that_does_not_come_in_time_becomes_one_case(kit: Kit) -> None
     assert sweeper.sweep_receipts(kit.pipeline).submitted == 1
     assert sweeper.sweep_receipts(kit.pipeline).submitted == 0
     assert "has not come" in kit.case().title
+
+
+def test_a_file_that_the_partner_collects_from_its_mailbox_is_confirmed_once(kit: Kit) -> None:
+    kit.partner.outcomes = [SENT]
+    submit_document(kit.pipeline, body())
+    kit.work()
+    identity = out(kit).id
+
+    def collected(partner: str) -> None:
+        kit.store.writer.run(
+            lambda session: Collections().collected(session, partner, identity, "Collected.", kit.pipeline.clock())
+        )
+
+    collected("somebody-else")
+    assert out(kit).delivery == "sent"
+    collected("harbor")
+    collected("harbor")
+    assert out(kit).delivery == "confirmed"
+    assert out(kit).reason == "Collected."

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.messages.ports import Answer, Received, Task
 from gateway.pipeline import inbound, posting, sweeper
+from gateway.store import payloads
 from gateway.store.errors import StoreBusyError
 from tests.pipeline.pipelinekit import FIXTURES, HARBOR, Kit
 
@@ -206,3 +207,13 @@ def test_the_sweeper_runs_until_it_is_stopped(kit: Kit) -> None:
         running.stop()
         sweeper.SLOW_EVERY = original
     assert (Task.PROCESS, identity) in kit.jobs.jobs
+
+
+def test_a_large_upload_that_is_a_file_already_is_taken_without_reading_it(kit: Kit) -> None:
+    big = ORDER + b"\n" * 400_000
+    staged = payloads.stage_large(kit.store.blobs, big)
+    receipt = kit.inbox.receive_staged(received(b"", message_id="<big@harbor>"), staged)
+    row = kit.transmission(receipt.transmission_id)
+    assert (row.size, row.payload_sha256) == (len(big), staged.sha256)
+    kit.work()
+    assert len(kit.posted()) == 1
