@@ -102,11 +102,14 @@ def _commit(
     row.test = any(planned.test for planned in plan.interchanges)
     for planned in plan.interchanges:
         _interchange(run, planned)
-    _settle(session, row, _end_of(run.ends), " ".join(run.reasons), now)
+    reasons = run.reasons or ["Everything in this message was processed before."]
+    _settle(session, row, _end_of(run.ends), " ".join(reasons), now)
 
 
 def _end_of(ends: list[Processing]) -> Processing:
-    """What became of the whole: posted when any part reached its end, else held before rejected."""
+    """What became of the whole: held while any part is, else posted when any part reached its end."""
+    if not ends:
+        return Processing.IGNORED
     for state in (Processing.HELD, Processing.POSTED, Processing.IGNORED):
         if state in ends:
             return state
@@ -134,7 +137,10 @@ def _interchange(run: _Run, planned: PlannedInterchange) -> None:
         return
     earlier = _earlier(run, planned, planned.partner)
     if run.replays is not None:
-        _processed(run, planned, planned.partner, answer=earlier is None)
+        # What was processed before stays as it is; a replay is for the rest.
+        done = earlier is not None and earlier.sha256 == planned.sha256 and earlier.verdict != "rejected"
+        if run.only is not None or not done:
+            _processed(run, planned, planned.partner, answer=earlier is None)
     elif earlier is not None:
         _repeated(run, planned, planned.partner, earlier)
     elif planned.refusal is not None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.messages.ports import ReceiveFailure
-from gateway.pipeline.operations import OPERATIONS, RequestError
+from gateway.pipeline.operations import OPERATIONS
 from gateway.pipeline.outbound import submit_document
+from gateway.pipeline.sending import RequestError
 from tests.pipeline.pipelinekit import FIXTURES, Kit
 from tests.pipeline.test_delivery import REFUSED, RETRY, out
 from tests.pipeline.test_outbound import INVOICE, body
@@ -111,6 +112,21 @@ def test_a_message_of_an_unknown_sender_is_replayed_once_the_profile_knows_it(ki
     assert kit.transmission(held).processing == "ignored"
     assert kit.case().review == "resolved"
     assert kit.answers()[0]["AK9"][0][0] == "A"
+
+
+def test_a_replay_leaves_alone_what_was_processed_before(kit: Kit) -> None:
+    known = (FIXTURES / "demo/004010/850-01-plain.edi").read_bytes()
+    unknown = (FIXTURES / "bad/unknown-sender.edi").read_bytes()
+    held = kit.receive(known + unknown, partner=None)
+    kit.work()
+    assert kit.transmission(held).processing == "held"
+    assert len(kit.posted()) == 1
+    ids = {"isa": [{"id": "HARBORRETAIL"}, {"id": "NOBODYWEKNOW"}], "gs": ["HARBORRETAIL"], "as2": "HARBOR"}
+    kit.befriend(ids=ids)
+    run(kit, "message.replay", id=held)
+    assert len(kit.posted()) == 2
+    assert len(kit.partner.sent) == 2
+    assert [row.processing for row in kit.documents(direction="in")] == ["posted", "posted"]
 
 
 def test_a_rejected_document_is_replayed_alone_under_the_new_rules_and_not_acknowledged_again(kit: Kit) -> None:
