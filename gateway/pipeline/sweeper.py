@@ -23,6 +23,7 @@ from gateway.messages.ports import Task
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.delivery import submit_drain
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
+from gateway.store import payloads
 
 __all__ = ["Sweeper", "Swept", "recover", "sweep_deliveries", "sweep_overdue", "sweep_receipts", "sweep_stuck"]
 
@@ -34,6 +35,8 @@ DELIVERIES_EVERY = 5.0
 SLOW_EVERY = 12
 #: How long a row may stand still before its job is submitted again.
 STUCK_AFTER = timedelta(minutes=5)
+#: Every how many of them files without a row are looked for.
+HOURLY = 720
 _BATCH = 500
 _UNKNOWN = "The process ended during this attempt; whether the partner has the bytes is not known. They are sent again."
 
@@ -217,6 +220,8 @@ class Sweeper:
                     sweep_stuck(self._pipeline)
                     sweep_overdue(self._pipeline)
                     sweep_receipts(self._pipeline)
+                if round_ % HOURLY == 0:
+                    payloads.collect_orphans(self._pipeline.store)
             except Exception:
                 # A sweep that fails (database away, disk full) is tried again; the thread must live on.
                 logger.exception("A sweep failed; the next one follows in %.0f s", self._every)

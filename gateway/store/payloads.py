@@ -159,7 +159,7 @@ def collect_orphans(store: Store, *, older_than: float = ORPHAN_AGE, now: float 
     limit = (time.time() if now is None else now) - older_than
     removed: list[str] = []
     for path in sorted(store.blobs.rglob("*")):
-        if not path.is_file() or path.stat().st_mtime >= limit:
+        if not path.is_file() or not _is_ours(store.blobs, path) or path.stat().st_mtime >= limit:
             continue
         relative = path.relative_to(store.blobs).as_posix()
         if store.writer.run(partial(_remove_orphan, path=path, limit=limit)):
@@ -179,6 +179,13 @@ _INSERT = {
 def _folder(session: Session) -> Path:
     folder: Path = session.info["blobs"]
     return folder
+
+
+def _is_ours(blobs: Path, path: Path) -> bool:
+    """True for a payload or a temporary file of ours: others (uploads under way) keep theirs in the same folder."""
+    if path.parent == blobs:
+        return path.name.startswith(_TEMPORARY)
+    return path.parent.parent == blobs and len(path.parent.name) == 2
 
 
 def _remove_orphan(session: Session, *, path: Path, limit: float) -> bool:

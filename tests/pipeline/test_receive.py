@@ -190,8 +190,8 @@ def test_the_sweeper_runs_until_it_is_stopped(kit: Kit) -> None:
     identity = kit.receive(ORDER)
     kit.jobs.jobs.clear()
     kit.pass_time(minutes=10)
-    original = sweeper.SLOW_EVERY
-    sweeper.SLOW_EVERY = 1
+    original = (sweeper.SLOW_EVERY, sweeper.HOURLY)
+    sweeper.SLOW_EVERY = sweeper.HOURLY = 1
     submit = kit.jobs.submit
 
     def note(*args: object, **kwargs: object) -> None:
@@ -205,7 +205,7 @@ def test_the_sweeper_runs_until_it_is_stopped(kit: Kit) -> None:
         assert swept.wait(10)
     finally:
         running.stop()
-        sweeper.SLOW_EVERY = original
+        sweeper.SLOW_EVERY, sweeper.HOURLY = original
     assert (Task.PROCESS, identity) in kit.jobs.jobs
 
 

@@ -157,6 +157,13 @@ class TestOrphans:
         payloads.stage_large(store.blobs, LARGE)
         assert payloads.collect_orphans(store) == []
 
+    def test_the_collector_leaves_the_files_of_others_alone(self, store: Store) -> None:
+        upload = store.blobs / "uploads" / "an-upload"
+        upload.parent.mkdir()
+        upload.write_bytes(b"half of a file")
+        assert payloads.collect_orphans(store, now=upload.stat().st_mtime + 1_000_000) == []
+        assert upload.exists()
+
     def test_a_file_that_is_renewed_while_the_collector_looks_stays(self, store: Store) -> None:
         path = store.blobs / payloads.stage_large(store.blobs, LARGE).path
         assert store.writer.run(lambda session: payloads._remove_orphan(session, path=path, limit=0)) is False
