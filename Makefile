@@ -12,7 +12,7 @@ demo: $(RUNTIME)
 
 test: $(TESTING)
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m coverage run -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m coverage run -m pytest -m "not slow" -n auto --dist loadfile $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered --fail-under=90
 
