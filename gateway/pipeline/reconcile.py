@@ -79,14 +79,7 @@ def _interchange(session: Session, partner: PartnerProfile, one: Ta1, source: Tr
             Interchange.control.in_(_spellings(one.control)),
         )
     ).all()
-    acknowledged_by_us = session.scalar(
-        select(Transmission.id).where(
-            Transmission.partner == partner.code,
-            Transmission.direction == "out",
-            Transmission.filename.endswith(f"-{one.control}.edi"),
-        )
-    )
-    if not rows and acknowledged_by_us is None:
+    if not rows and not _is_of_our_answers(session, partner, one.control):
         sentence = f"{partner.name} sent a TA1 for the interchange {one.control}, which we did not send."
         open_problem(session, source, Problem(ProblemKind.UNMATCHED, sentence), now)
     if one.letter != "R":
@@ -96,6 +89,21 @@ def _interchange(session: Session, partner: PartnerProfile, one: Ta1, source: Tr
     for row in rows:
         for document in session.scalars(select(Document).where(Document.interchange_id == row.id)):
             _acknowledged(session, partner, document, "R", detail, now)
+
+
+def _is_of_our_answers(session: Session, partner: PartnerProfile, control: str) -> bool:
+    """True when the number is that of an acknowledgement of ours: its file name ends in it."""
+    return (
+        session.scalar(
+            select(Transmission.id).where(
+                Transmission.partner == partner.code,
+                Transmission.direction == "out",
+                Transmission.acknowledges_id.is_not(None),
+                Transmission.filename.endswith(f"-{control}.edi", autoescape=True),
+            )
+        )
+        is not None
+    )
 
 
 def _acknowledged(

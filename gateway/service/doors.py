@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from twisted.internet.error import CannotListenError
+
 from gateway.messages.ports import Delivery, DeliveryOutcome, DeliveryPort, InboundPort, PreparedWire
 from gateway.partners.directory import Directory
+from gateway.partners.errors import OperationError
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import open_partner_problem
 from gateway.pipeline.receipts import Collections
@@ -28,8 +32,25 @@ from gateway.workdir import ssh_host_keys
 __all__ = ["Doors"]
 
 logger = logging.getLogger(__name__)
+_ANOTHER_PORT = "End the program that has this port, or choose another under {} in gateway.toml."
 #: Folder of unfinished uploads, below the folder of large payloads: same disk, so that nothing is copied.
 _STAGING = "uploads"
+
+
+@contextmanager
+def listening(what: str, where: str, setting: str) -> Iterator[None]:
+    """Open one listener. What keeps it from listening becomes an OperationError that names it and its setting."""
+    try:
+        yield
+    except CannotListenError as error:
+        why = getattr(error.socketError, "strerror", None) or str(error.socketError)
+        raise OperationError(f"The {what} cannot listen on {where}: {why}.", _ANOTHER_PORT.format(setting)) from error
+    except OSError as error:
+        raise OperationError(
+            f"The {what} cannot listen on {where}: {error.strerror}.", _ANOTHER_PORT.format(setting)
+        ) from error
+    except ValueError as error:
+        raise OperationError(str(error), f"Change the settings beside {setting} in gateway.toml.") from error
 
 
 class _SftpRoutes:
@@ -95,7 +116,7 @@ class Doors:
     def start(self, pipeline: Pipeline, reactor: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Open every door that the settings and profiles name; called in the reactor's thread.
 
-        Raises OSError or CannotListenError when a port is taken, ValueError for an HTTP door without protection.
+        Raises OperationError when a port is taken or the HTTP door would stand open without protection.
         """
         inbox = Inbox(pipeline)
         self._start_pollers(inbox)
@@ -106,7 +127,8 @@ class Doors:
             self._listener = SftpListener(
                 loop, self._mailbox, self._accounts, inbox, keys, staged=inbox, host=endpoint.host, port=endpoint.port
             )
-            self._listener.start()
+            with listening("SFTP server", str(self._settings.sftp.listen), "[sftp] listen"):
+                self._listener.start()
         self._start_http(inbox, reactor, pipeline)
 
     def _start_pollers(self, inbox: InboundPort) -> None:
@@ -125,17 +147,18 @@ class Doors:
         if http.tls_certificate is not None and http.tls_key is not None:
             files = TlsFiles(home / http.tls_certificate, home / http.tls_key)
         access = StoredAccess(self._store, self._kek, self._directory)
-        self._http = HttpServer(
-            reactor,
-            HttpReceiver(access, inbox),
-            host=http.endpoint.host,
-            port=http.endpoint.port,
-            tls=files,
-            behind_proxy=http.behind_proxy,
-            healthy=pipeline.has_room,
-            spool_dir=self._settings.paths.blobs,
-        )
-        self._http.start()
+        with listening("HTTP door", str(http.listen), "[http] listen"):
+            self._http = HttpServer(
+                reactor,
+                HttpReceiver(access, inbox),
+                host=http.endpoint.host,
+                port=http.endpoint.port,
+                tls=files,
+                behind_proxy=http.behind_proxy,
+                healthy=pipeline.has_room,
+                spool_dir=self._settings.paths.blobs,
+            )
+            self._http.start()
 
     def addresses(self) -> dict[str, str]:
         """Where the doors that are open listen, by name."""

@@ -28,6 +28,7 @@ from gateway.pipeline.outbound import RefusedError, submit_document
 from gateway.pipeline.receipts import Receipts
 from gateway.pipeline.receive import Inbox
 from gateway.service.context import Context, open_context, utc_now
+from gateway.service.doors import listening
 from gateway.service.operations import OPERATIONS
 from gateway.settings import Settings
 from gateway.store import ledger
@@ -49,8 +50,8 @@ _LOG_BYTES, _LOG_FILES = 20_000_000, 5
 def run(directory: Path, role: str = "all") -> None:
     """Run the gateway of a working directory until SIGTERM or Ctrl-C.
 
-    Raises what ``open_context`` raises, OSError or CannotListenError when a port is taken, and OperationError for
-    a role that this set-up cannot run by itself.
+    Raises what ``open_context`` raises, and OperationError when a door cannot be opened (a port is taken) or for a
+    role that this set-up cannot run by itself.
     """
     if role != "all":
         raise OperationError(
@@ -61,14 +62,16 @@ def run(directory: Path, role: str = "all") -> None:
     context = open_context(directory)
     _log_to(context.settings)
     service = _Service(context, reactor)
+    failure: Exception | None = None
     try:
         service.start()
-    except BaseException:
-        service.stop_threads()
-        context.close()
-        raise
+    except Exception as error:  # noqa: BLE001 - raised again below, after everything that runs has ended
+        failure = error
+        reactor.callWhenRunning(reactor.stop)
     reactor.addSystemEventTrigger("before", "shutdown", service.stop)
     reactor.run()
+    if failure is not None:
+        raise failure
 
 
 def _reactor() -> Any:
@@ -176,9 +179,10 @@ class _Service:
         self._control.start()
         self._started.append(self._control.stop)
         self._started.append(self._receipts.stop)
-        self._as2.start()
-        context.doors.start(pipeline, self._reactor, asyncio.get_event_loop())
+        with listening("AS2 listener", context.settings.as2.listen, "[as2] listen"):
+            self._as2.start()
         self._started.append(context.doors.stop)
+        context.doors.start(pipeline, self._reactor, asyncio.get_event_loop())
         self._announce()
 
     def _announce(self) -> None:

@@ -108,6 +108,13 @@ def test_a_ta1_for_nothing_we_sent_opens_a_case(sent: Kit) -> None:
     assert sent.case().fault == "acknowledgement_unmatched"
 
 
+def test_a_ta1_for_one_of_our_own_acknowledgements_is_nothing_to_look_at(kit: Kit) -> None:
+    kit.receive_file("demo/004010/850-01-plain.edi")
+    kit.receive(ta1(900, "000000001", "A", "000"))
+    kit.work()
+    assert kit.cases() == []
+
+
 def test_an_acknowledgement_that_does_not_come_is_overdue_and_a_late_one_clears_it(sent: Kit) -> None:
     sent.pass_time(hours=23)
     assert sweeper.sweep_overdue(sent.pipeline).submitted == 0
