@@ -28,14 +28,26 @@ from gateway.backoffice.files import free_place, sync_folder, write_whole_file
 from gateway.store.errors import StoreError
 from gateway.store.faults import fault_point
 
-__all__ = ["DONE", "FAILED", "Handler", "OutboxWatcher", "Processed", "Reason", "Submission", "is_ignored"]
+__all__ = [
+    "DONE",
+    "FAILED",
+    "REASON_ENDING",
+    "Handler",
+    "OutboxWatcher",
+    "Processed",
+    "Reason",
+    "Submission",
+    "is_ignored",
+]
 
 _log = logging.getLogger("gateway.backoffice")
 
 DONE = "done"
 FAILED = "failed"
+#: Ending of the file that says why the one beside it failed.
+REASON_ENDING = ".reason.json"
 #: Endings of files that are still being written, or that explain other files.
-_IGNORED_ENDINGS = (".tmp", ".part", ".filepart", ".partial", ".swp", "~", ".reason.json")
+_IGNORED_ENDINGS = (".tmp", ".part", ".filepart", ".partial", ".swp", "~", REASON_ENDING)
 #: Seconds before a file that could not be taken is tried again: doubled each time up to the second number.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 #: After so many unforeseen failures of the handler the file goes to ``failed/``.
@@ -127,6 +139,7 @@ class OutboxWatcher:
         """Make the folders and start to look."""
         for folder in (self.outbox, self.outbox / DONE, self.outbox / FAILED):
             folder.mkdir(parents=True, exist_ok=True)
+        self._finish_interrupted_moves()
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
@@ -260,8 +273,7 @@ class OutboxWatcher:
             folder.mkdir(exist_ok=True)
             place = free_place(folder, path.name)
             if submission.result == "refused":
-                explanation = self._explanation(path, body, submission)
-                write_whole_file(folder / f"{place.name}.reason.json", explanation)
+                write_whole_file(_waiting_reason(place), self._explanation(path, body, submission))
             fault_point("outbox_before_rename")
             path.replace(place)
             sync_folder(folder)
@@ -276,14 +288,27 @@ class OutboxWatcher:
             self._put_back(place, path)
             return None
         if submission.result == "refused":
+            fault_point("outbox_before_reason")
+            _show_reason(place)
             _log.warning("outbox file %s refused: %s", _shown(path), _first_sentence(submission, ""))
         return Processed(path.name, submission, f"{folder.name}/{place.name}")
 
     def _put_back(self, place: Path, path: Path) -> None:
         """Return a file that took the place of the one handled, while that was being handled."""
-        place.with_name(f"{place.name}.reason.json").unlink(missing_ok=True)
+        _waiting_reason(place).unlink(missing_ok=True)
         place.replace(free_place(self.outbox, path.name))
         _log.warning("outbox file %s was replaced while it was handled; the new one comes next", _shown(path))
+
+    def _finish_interrupted_moves(self) -> None:
+        """Show the reasons of files that were moved just before a crash; undo what was only prepared."""
+        for waiting in (self.outbox / FAILED).glob(f".*{REASON_ENDING}"):
+            place = waiting.with_name(waiting.name[1:].removesuffix(REASON_ENDING))
+            source = self.outbox / json.loads(waiting.read_bytes())["file"]
+            if place.exists() and not (place.stat().st_size == 0 and source.exists()):
+                _show_reason(place)
+            else:  # the file is still in the outbox and will be handled again
+                waiting.unlink()
+                _give_back(place)
 
     def _explanation(self, path: Path, body: bytes, submission: Submission) -> bytes:
         """The ``.reason.json`` beside a failed file: every reason with its path."""
@@ -302,6 +327,17 @@ class OutboxWatcher:
 def is_ignored(name: str) -> bool:
     """Whether a name in the outbox says "not a document, or not finished yet"."""
     return name in (DONE, FAILED) or name.startswith((".", "README")) or name.lower().endswith(_IGNORED_ENDINGS)
+
+
+def _waiting_reason(place: Path) -> Path:
+    """Where a file's reasons wait, hidden, until the file itself has arrived at ``place``."""
+    return place.with_name(f".{place.name}{REASON_ENDING}")
+
+
+def _show_reason(place: Path) -> None:
+    """Give the reasons their final name: whoever sees them finds the file beside them complete."""
+    _waiting_reason(place).replace(place.with_name(f"{place.name}{REASON_ENDING}"))
+    sync_folder(place.parent)
 
 
 def _give_back(place: Path) -> None:

@@ -441,3 +441,19 @@ def test_a_crash_between_commit_and_move_hands_the_same_content_in_again(
     moved = [p for p in folder.iterdir() if p.read_bytes() == body]
     assert len(moved) == 1
     assert len((tmp_path / "record").read_text().split()) == 1
+
+
+@pytest.mark.parametrize("point", ["outbox_before_rename", "outbox_before_reason"])
+def test_after_a_crash_a_refused_file_is_whole_before_its_reason_shows(tmp_path: Path, point: str) -> None:
+    desk = Desk(tmp_path / "outbox", lambda *_: Submission("refused", (Reason("", "no"),)))
+    (desk.root / "a.json").write_bytes(b"bad")
+    command = [sys.executable, "-c", _WATCH, str(desk.root), str(tmp_path / "record")]
+    subprocess.run(command, env={**os.environ, "GATEWAY_FAULT": point}, timeout=60, check=False)
+    assert not (desk.root / "failed" / "a.json.reason.json").exists()
+    desk.watcher.start()
+    desk.watcher.stop()
+    Desk(desk.root, desk.answer).watcher.scan_once()
+    assert desk.names() == []
+    assert desk.names("failed") == ["a.json", "a.json.reason.json"]
+    assert (desk.root / "failed" / "a.json").read_bytes() == b"bad"
+    assert desk.reason("a.json")["file"] == "a.json"
