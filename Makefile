@@ -33,7 +33,7 @@ bench: $(TESTING)
 # The lists that fix every dependency to one version and its digests. They hold no index address.
 lock: $(TESTING)
 	$(BIN)/python -m pip install -q pip-tools
-	$(BIN)/pip-compile -q --generate-hashes --no-emit-options --no-header --strip-extras --no-annotate --allow-unsafe -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-options --no-header --strip-extras --no-annotate --allow-unsafe --extra ubl -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-options --no-header --strip-extras --no-annotate --allow-unsafe --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
 
 format: $(TESTING)

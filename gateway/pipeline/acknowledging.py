@@ -12,6 +12,7 @@ from gateway.messages import lifecycle
 from gateway.messages.models import Interchange, Transmission
 from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.context import Pipeline
+from gateway.pipeline.planned import PlannedInterchange
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.queueing import NoTransportError, local_time, queue, take_numbers
 from gateway.standards.x12.acknowledge import AckControls, acknowledge, acknowledgement_groups
@@ -25,11 +26,14 @@ def queue_acknowledgement(
     session: Session,
     pipeline: Pipeline,
     partner: PartnerProfile,
-    checked: CheckedInterchange,
+    planned: PlannedInterchange,
     row: Interchange,
     now: datetime,
 ) -> bool:
     """Build and queue the answer to one interchange; False when none is due. Takes control numbers if one is."""
+    checked = planned.checked
+    if not isinstance(checked, CheckedInterchange):
+        raise AssertionError("not there yet")
     sends = partner.acknowledgements.send
     answered = checked if sends.enabled else replace(checked, groups=())
     build = partial(acknowledge, answered, now=local_time(partner, now), kind=sends.kind, ta1=sends.ta1, ak2=sends.ak2)

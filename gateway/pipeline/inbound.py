@@ -22,13 +22,8 @@ from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.acknowledging import queue_acknowledgement, queue_again
 from gateway.pipeline.context import SOFTWARE, Pipeline
 from gateway.pipeline.outbound import findings_json
-from gateway.pipeline.plan import (
-    PlannedDocument,
-    PlannedInterchange,
-    TransmissionPlan,
-    plan_transmission,
-    refuse,
-)
+from gateway.pipeline.plan import plan_transmission, refused
+from gateway.pipeline.planned import PlannedDocument, PlannedInterchange, TransmissionPlan
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.reconcile import reconcile
 from gateway.store import payloads
@@ -126,9 +121,9 @@ def _settle(session: Session, row: Transmission, state: Processing, reason: str,
 
 
 def _interchange(run: _Run, planned: PlannedInterchange) -> None:
-    received = planned.checked.interchange
     if planned.hold is not None or planned.partner is None:
-        _add_interchange(run, planned, "unreadable" if received.unreadable else planned.checked.verdict, None)
+        verdict = "unreadable" if planned.envelope.unreadable else planned.checked.verdict
+        _add_interchange(run, planned, verdict, None)
         problem = planned.hold or Problem(ProblemKind.UNREADABLE, "The interchange has no readable sender.")
         open_problem(run.session, run.transmission, problem, run.now)
         _ended(run, Processing.HELD, problem.sentence)
@@ -154,20 +149,19 @@ def _earlier(run: _Run, planned: PlannedInterchange, partner: PartnerProfile) ->
     days = partner.inbound.duplicates.isa13_days
     if days == 0:
         return None
-    received = planned.checked.interchange
-    rows = run.session.scalars(
-        select(Interchange)
-        .where(
-            Interchange.sender == f"{received.sender_qualifier}:{received.sender_id}",
-            Interchange.receiver == f"{received.receiver_qualifier}:{received.receiver_id}",
-            Interchange.test == planned.test,
-            Interchange.control == received.control,
-            Interchange.direction == "in",
-            Interchange.received_at >= run.now - timedelta(days=days),
-            Interchange.ta1_code.is_not(None),
-        )
-        .order_by(Interchange.received_at)
+    received = planned.envelope
+    query = select(Interchange).where(
+        Interchange.sender == received.sender,
+        Interchange.receiver == received.receiver,
+        Interchange.test == planned.test,
+        Interchange.control == received.control,
+        Interchange.direction == "in",
+        Interchange.received_at >= run.now - timedelta(days=days),
+        Interchange.ta1_code.is_not(None),
     )
+    if not received.control_is_unique:  # a UBL id: only the same bytes are the same message
+        query = query.where(Interchange.sha256 == planned.sha256)
+    rows = run.session.scalars(query.order_by(Interchange.received_at))
     return next((row for row in rows if not _was_refused(row)), None)
 
 
@@ -179,7 +173,7 @@ def _was_refused(row: Interchange) -> bool:
 
 
 def _repeated(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, earlier: Interchange) -> None:
-    control = planned.checked.interchange.control
+    name = f"{planned.envelope.name} from {partner.name}"
     if earlier.sha256 == planned.sha256:
         _add_interchange(run, planned, "accepted", None)
         again = queue_again(run.session, run.pipeline, partner, earlier, run.now)
@@ -187,13 +181,12 @@ def _repeated(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, e
         _ended(
             run,
             Processing.IGNORED,
-            f"Interchange {control} from {partner.name} was received before with the same bytes; nothing was posted, "
-            + tail,
+            f"{name} was received before with the same bytes; nothing was posted, {tail}",
         )
         return
     problem = Problem(
         ProblemKind.DUPLICATE_CONTROL,
-        f"Interchange {control} from {partner.name} has the control number of an earlier one "
+        f"{name} has the control number of an earlier one "
         f"({earlier.received_at:%Y-%m-%d %H:%M} UTC) but other bytes; nothing of it was processed.",
     )
     _refused(run, planned, partner, problem, refusal_code="025")
@@ -202,11 +195,11 @@ def _repeated(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, e
 def _refused(
     run: _Run, planned: PlannedInterchange, partner: PartnerProfile, problem: Problem, refusal_code: str = ""
 ) -> None:
-    checked = refuse(planned.checked, refusal_code, problem) if refusal_code else planned.checked
-    row = _add_interchange(run, planned, "rejected", refusal_code or checked.ta1_code)
-    sent = queue_acknowledgement(run.session, run.pipeline, partner, checked, row, run.now)
+    answered = refused(planned, refusal_code, problem) if refusal_code else planned
+    row = _add_interchange(run, planned, "rejected", refusal_code or answered.code)
+    sent = queue_acknowledgement(run.session, run.pipeline, partner, answered, row, run.now)
     open_problem(run.session, run.transmission, problem, run.now)
-    told = " The partner was told by a TA1." if sent else ""
+    told = f" The partner was told by {answered.answer_name}." if sent else ""
     _ended(run, Processing.REJECTED, problem.sentence + told)
 
 
@@ -215,9 +208,9 @@ def _processed(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, 
     if planned.refusal is not None:
         _refused(run, planned, partner, planned.refusal)
         return
-    row = _add_interchange(run, planned, planned.checked.verdict, planned.checked.ta1_code)
+    row = _add_interchange(run, planned, planned.checked.verdict, planned.code)
     if answer:
-        queue_acknowledgement(run.session, run.pipeline, partner, planned.checked, row, run.now)
+        queue_acknowledgement(run.session, run.pipeline, partner, planned, row, run.now)
     preserved = _groups_to_preserve(planned, partner)
     for document in planned.documents:
         if run.only is None or run.only == document.place:
@@ -230,7 +223,7 @@ def _processed(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, 
     _ended(
         run,
         Processing.REJECTED if all_rejected else Processing.POSTED,
-        f"Interchange {planned.checked.interchange.control} from {partner.name}: {what}.",
+        f"{planned.envelope.name} from {partner.name}: {what}.",
     )
 
 
@@ -242,15 +235,15 @@ def _groups_to_preserve(planned: PlannedInterchange, partner: PartnerProfile) ->
 
 
 def _add_interchange(run: _Run, planned: PlannedInterchange, verdict: str, ta1_code: str | None) -> Interchange:
-    received = planned.checked.interchange
+    received = planned.envelope
     row = Interchange(
         id=planned.id,
         transmission_id=run.transmission.id,
         position=planned.index + 1,
         direction="in",
         partner=planned.partner.code if planned.partner else None,
-        sender=f"{received.sender_qualifier}:{received.sender_id}",
-        receiver=f"{received.receiver_qualifier}:{received.receiver_id}",
+        sender=received.sender,
+        receiver=received.receiver,
         control=received.control,
         version=received.version,
         test=planned.test,
@@ -314,8 +307,13 @@ def _document(
         amount=document.amount,
         currency=document.currency,
     )
-    lifecycle.begin(session, row, actor=_ACTOR, reason=f"Found in interchange {interchange.control}.", now=now)
+    lifecycle.begin(session, row, actor=_ACTOR, reason=f"Found in {_lower_first(planned.envelope.name)}.", now=now)
     _decide(run, row, partner, document, earlier, preserved)
+
+
+def _lower_first(name: str) -> str:
+    """ "interchange 000000001" within a sentence; a document keeps its name ("Order PO-1")."""
+    return name.replace("Interchange", "interchange", 1)
 
 
 def _replayed(run: _Run, document: PlannedDocument) -> str | None:

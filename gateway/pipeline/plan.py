@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from gateway.documents import business_key, dump_document
 from gateway.mapping import MapError, load_map, maps_available, read_document
@@ -21,6 +21,7 @@ from gateway.partners.profile import PartnerProfile, validation_options
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.identify import Identified, identify
 from gateway.pipeline.outbound import amount_of, currency_of
+from gateway.pipeline.planned import EnvelopeFacts, PlannedDocument, PlannedInterchange, TransmissionPlan
 from gateway.pipeline.problems import Problem, ProblemKind, finding_sentence, rejected_set, worst
 from gateway.resources import find
 from gateway.standards.edi.model import Finding
@@ -34,67 +35,10 @@ from gateway.standards.x12.check import (
 )
 from gateway.standards.x12.codes import ACKNOWLEDGEMENT_SETS, DOCUMENT_KINDS
 from gateway.standards.x12.envelope import read_transmission
-from gateway.standards.x12.reconcile import GroupAcknowledgment, read_acknowledgements
-from gateway.standards.x12.transmission import Group, Interchange, Limits, RawSet, Ta1
+from gateway.standards.x12.reconcile import read_acknowledgements
+from gateway.standards.x12.transmission import Group, Interchange, Limits, RawSet
 
-__all__ = ["PlannedDocument", "PlannedInterchange", "TransmissionPlan", "plan_transmission"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedDocument:
-    """One transaction set and what is to become of it."""
-
-    id: str
-    kind: str
-    set_id: str
-    standard: str
-    number: str | None
-    group_code: str
-    group_control: str
-    set_control: str
-    #: Place in the interchange, from 1, over all groups.
-    position: int
-    #: Index of interchange, group and set in the transmission, each from 0.
-    place: tuple[int, int, int]
-    accepted: bool
-    findings: tuple[Finding, ...]
-    #: Canonical JSON, None when it was rejected or could not be mapped.
-    body: bytes | None = None
-    business_key: str | None = None
-    #: Canonical purpose ("original", "duplicate", "change" …).
-    purpose: str | None = None
-    map_identity: str | None = None
-    amount: str | None = None
-    currency: str | None = None
-    problem: Problem | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedInterchange:
-    """One interchange and what is to become of it."""
-
-    id: str
-    index: int
-    checked: CheckedInterchange
-    #: SHA-256 (hex) of its bytes.
-    sha256: str
-    partner: PartnerProfile | None
-    test: bool
-    documents: tuple[PlannedDocument, ...] = ()
-    acknowledgements: tuple[GroupAcknowledgment | Ta1, ...] = ()
-    #: Why nothing of it is processed and no answer is given: it is held for a person.
-    hold: Problem | None = None
-    #: Why it is refused by TA1; the refusal itself stands in ``checked``.
-    refusal: Problem | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TransmissionPlan:
-    """What is to become of one received transmission."""
-
-    #: Why nothing can be read, when nothing can.
-    unreadable: Problem | None = None
-    interchanges: tuple[PlannedInterchange, ...] = field(default=())
+__all__ = ["plan_transmission", "refused"]
 
 
 def plan_transmission(
@@ -136,6 +80,7 @@ def _plan_interchange(
         id=str(uuid.uuid5(uuid.UUID(transmission_id), f"interchange/{interchange.index}")),
         index=interchange.index,
         checked=checked,
+        envelope=_envelope(interchange),
         # Line ends behind IEA belong to the file, not to the interchange.
         sha256=hashlib.sha256(interchange.raw.rstrip()).hexdigest(),
         partner=identified.profile,
@@ -150,7 +95,7 @@ def _plan_interchange(
         raise AssertionError("an identified interchange has a partner or a reason to hold it")
     if identified.refusal is not None:
         code, problem = identified.refusal
-        return replace(planned, checked=refuse(checked, code, problem), refusal=problem)
+        return replace(planned, checked=_refuse(checked, code, problem), refusal=problem)
     if checked.verdict == "rejected" and checked.ta1_letter == "R":
         first = worst(checked.findings)
         reason = finding_sentence(first) if first else "The envelope is broken."
@@ -166,8 +111,26 @@ def _plan_interchange(
     )
 
 
-def refuse(checked: CheckedInterchange, code: str, problem: Problem) -> CheckedInterchange:
-    """The interchange rejected as a whole with a TA105 code."""
+def _envelope(interchange: Interchange) -> EnvelopeFacts:
+    return EnvelopeFacts(
+        sender=f"{interchange.sender_qualifier}:{interchange.sender_id}",
+        receiver=f"{interchange.receiver_qualifier}:{interchange.receiver_id}",
+        control=interchange.control,
+        version=interchange.version,
+        name=f"Interchange {interchange.control}",
+        unreadable=interchange.unreadable,
+    )
+
+
+def refused(planned: PlannedInterchange, code: str, problem: Problem) -> PlannedInterchange:
+    """The interchange rejected as a whole, with a TA105 code where the standard has one."""
+    checked = planned.checked
+    if isinstance(checked, CheckedInterchange):
+        return replace(planned, checked=_refuse(checked, code, problem))
+    raise AssertionError("not there yet")
+
+
+def _refuse(checked: CheckedInterchange, code: str, problem: Problem) -> CheckedInterchange:
     finding = Finding(f"TA105-{code}", "error", problem.sentence, problem.suggestion, "ISA")
     return replace(checked, findings=(*checked.findings, finding), verdict="rejected")
 

@@ -80,7 +80,7 @@ class Finding:
     """One thing that is wrong with, or worth saying about, a transmission."""
 
     #: "AK304-3", "AK403-7", "AK502-4", "AK905-5", "TA105-021", "NOTE-trailing-separator", "RULE-<name>",
-    #: "MAP-<name>".
+    #: "MAP-<name>"; for XML also "XML-<what>" (refused by the parser) and "XSD-<type>" (against the schema).
     code: str
     #: "error" rejects, "warning" accepts with errors noted, "note" is for the reader only.
     severity: Severity
@@ -88,7 +88,7 @@ class Finding:
     message: str
     #: What to do about it; "" when there is nothing to do.
     fix: str = ""
-    #: Segment id, "PO1".
+    #: Segment id, "PO1", or the name of an XML element, "cbc:Quantity".
     segment: str | None = None
     #: Segment number in the set, ST = 1.
     position: int | None = None
@@ -104,3 +104,7 @@ class Finding:
     offset: int | None = None
     #: Id of the loop in which the segment stands.
     loop: str | None = None
+    #: XML: where the element stands, "/Order/cac:OrderLine[2]/cac:LineItem/cbc:Quantity".
+    path: str | None = None
+    #: XML: line of the document, from 1.
+    line: int | None = None
