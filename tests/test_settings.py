@@ -200,3 +200,11 @@ def test_what_is_no_endpoint_is_refused(text: str) -> None:
 def test_an_endpoint_reads_back_from_its_text() -> None:
     for endpoint in (Endpoint("::1", 0), Endpoint("127.0.0.1", 65535), Endpoint("edi.example.com", 80)):
         assert parse_endpoint(str(endpoint)) == endpoint
+
+
+def test_the_sftp_and_http_doors_are_shut_unless_they_have_an_address(tmp_path: Path) -> None:
+    write_default(tmp_path, COMPANY)
+    settings = load_settings(tmp_path, {})
+    assert (settings.sftp.endpoint, settings.http.endpoint) == (None, None)
+    settings = load_settings(tmp_path, {"GATEWAY_SFTP_LISTEN": "[::1]:2222", "GATEWAY_HTTP_LISTEN": "127.0.0.1:0"})
+    assert (settings.sftp.endpoint, settings.http.endpoint) == (Endpoint("::1", 2222), Endpoint("127.0.0.1", 0))

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from gateway.partners.errors import PartnerNotFoundError
-from gateway.partners.identities import find_by_as2, find_by_isa
+from gateway.partners.identities import find_by_as2, find_by_isa, find_by_xml
 from gateway.partners.models import Partner, PartnerVersion
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.registry import get, not_found
@@ -59,6 +59,10 @@ class Directory:
     def by_as2(self, their_name: str, our_name: str | None = None, session: Session | None = None) -> str | None:
         """The code of the partner with this AS2 name; see `find_by_as2`."""
         return self._with(session, lambda open_: find_by_as2(open_, their_name, our_name, self._company_as2))
+
+    def by_xml(self, key: str, session: Session | None = None) -> str | None:
+        """The code of the partner with this identifier in XML documents; see `find_by_xml`."""
+        return self._with(session, lambda open_: find_by_xml(open_, key))
 
     def current(self, code: str, session: Session | None = None) -> tuple[int, PartnerProfile]:
         """(version, profile) in force. Raises PartnerNotFoundError."""

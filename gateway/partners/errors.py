@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.partners.claims import Clash
 
 __all__ = [
     "CertificateError",
@@ -37,7 +41,15 @@ class PartnerNotFoundError(OperationError):
 
 
 class PartnerClashError(OperationError):
-    """Two partners claim the same identity, so a message could not be told apart."""
+    """Two partners claim the same identity, user name, token or place, so a message could not be told apart.
+
+    ``clashes`` holds every one of them, ``details`` a sentence for each.
+    """
+
+    def __init__(self, clashes: Sequence[Clash], sentences: Sequence[str] = ()) -> None:
+        self.clashes = tuple(clashes)
+        lines = list(sentences) or [clash.sentence for clash in self.clashes]
+        super().__init__("\n".join(lines), "Give each to one partner only; what a retired partner had is free.", lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from gateway.partners.errors import Problem
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.yamltext import Path, dotted
 
-__all__ = ["explain", "field_paths", "model_at", "nearest"]
+__all__ = ["explain", "field_paths", "model_at", "nearest", "nearest_line"]
 
 #: pydantic error type → our sentence; {…} are filled from the error's context.
 _SENTENCES: dict[str, str] = {
@@ -57,7 +57,7 @@ def explain(
     problems = []
     for item in error.errors(include_url=False):
         path = _known_part(tuple(part for part in item["loc"] if part != "[key]"), data)
-        place, line = _line(path, lines, file)
+        place, line = nearest_line(path, lines, file)
         message, fix = _sentence(item["type"], item.get("ctx", {}), path, _value(path, data))
         problems.append(Problem(place, line, dotted(path), message or f"{item['msg']}.", fix))
     return sorted(problems, key=lambda problem: (problem.file, problem.line))
@@ -105,8 +105,8 @@ def _value(path: Path, data: Any) -> Any:
     return data
 
 
-def _line(path: Path, lines: Mapping[Path, tuple[str, int]], file: str) -> tuple[str, int]:
-    """Where a value stands, or the nearest group around it."""
+def nearest_line(path: Path, lines: Mapping[Path, tuple[str, int]], file: str) -> tuple[str, int]:
+    """(file, line) where a value stands, or the nearest group around it; line 0 when nothing is known."""
     for length in range(len(path), -1, -1):
         if path[:length] in lines:
             return lines[path[:length]]

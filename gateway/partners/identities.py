@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from gateway.partners.models import PartnerId
 from gateway.partners.profile import PartnerProfile, Status
+from gateway.partners.xmlids import partner_keys
 
-__all__ = ["Identity", "Kind", "find_by_as2", "find_by_gs", "find_by_isa", "identities"]
+__all__ = ["Identity", "Kind", "find_by_as2", "find_by_gs", "find_by_isa", "find_by_xml", "identities"]
 
-Kind = Literal["isa", "isa-test", "as2", "gs"]
+Kind = Literal["isa", "isa-test", "as2", "gs", "xml"]
 
 #: Which kinds of interchange identity are looked at, in order, for each usage indicator (ISA15).
 _KINDS_BY_USAGE: dict[str, tuple[str, str]] = {"T": ("isa-test", "isa"), "P": ("isa", "isa-test")}
@@ -23,6 +24,7 @@ _OF_VALUE = PartnerId.value == bindparam("value")
 _IS_ISA = (PartnerId.kind == "isa") | (PartnerId.kind == "isa-test")
 _BY_ISA = select(PartnerId.kind, PartnerId.partner).where(_OF_VALUE, _IS_ISA)
 _BY_AS2 = select(PartnerId.partner, PartnerId.ours).where(_OF_VALUE, PartnerId.kind == "as2")
+_BY_XML = select(PartnerId.partner).where(_OF_VALUE, PartnerId.kind == "xml")
 _BY_GS = select(PartnerId.partner).where(_OF_VALUE, PartnerId.kind == "gs").order_by(PartnerId.partner)
 
 
@@ -31,7 +33,7 @@ class Identity:
     """One identity by which a partner is recognised."""
 
     kind: Kind
-    #: "ZZ:HARBORRETAIL" for isa; the name itself for as2 and gs.
+    #: "ZZ:HARBORRETAIL" for isa; the name itself for as2 and gs; a key of `gateway.partners.xmlids` for xml.
     value: str
     #: Our name that goes with it where the profile overrides the company's.
     ours: str | None = None
@@ -45,7 +47,8 @@ def identities(profile: PartnerProfile) -> list[Identity]:
     if profile.ids.as2 is not None:
         found.append(Identity("as2", profile.ids.as2, profile.ours.as2))
     codes = dict.fromkeys((*profile.ids.gs, *profile.ids.gs_by_set.values()))
-    return [*found, *(Identity("gs", code) for code in codes)]
+    found += [Identity("gs", code) for code in codes]
+    return [*found, *(Identity("xml", key) for key in partner_keys(profile.ids))]
 
 
 def find_by_isa(session: Session, qualifier: str, id: str, usage: str = "P") -> str | None:
@@ -78,6 +81,12 @@ def find_by_as2(
     if our_name is not None and expected is not None and our_name != expected:
         return None
     return str(row.partner)
+
+
+def find_by_xml(session: Session, key: str) -> str | None:
+    """The code of the partner with this identifier in XML documents (`gateway.partners.xmlids.keys_of`), or None."""
+    found = session.execute(_BY_XML, {"value": key}).scalar_one_or_none()
+    return None if found is None else str(found)
 
 
 def find_by_gs(session: Session, code: str) -> list[str]:

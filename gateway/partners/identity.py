@@ -20,6 +20,7 @@ __all__ = [
     "Link",
     "OurIds",
     "PartnerIds",
+    "XmlId",
 ]
 
 _QUALIFIER = re.compile(r"[A-Z0-9]{2}")
@@ -71,6 +72,8 @@ IsaText = Annotated[str, AfterValidator(_isa_id)]
 GsId = Annotated[str, AfterValidator(_gs_id)]
 #: An AS2-From/AS2-To name, unquoted; case counts.
 As2Name = Annotated[str, AfterValidator(_as2_name)]
+#: An identifier of a party in XML documents: "0088:5790000435975", "NetworkID:AN01000000001", or a plain value.
+XmlId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Mail = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 
 
@@ -134,6 +137,9 @@ class PartnerIds(Group):
         default=(), description="Peppol participant ids with their scheme, such as 0088:5790000435975."
     )
     cxml: Annotated[tuple[CxmlId, ...], Many] = Field(default=(), description="cXML credential identities.")
+    xml: Annotated[tuple[XmlId, ...], Many] = Field(
+        default=(), description='Other identifiers in XML documents, "scheme:value" or the value alone.'
+    )
     duns: Annotated[str, StringConstraints(pattern=r"^\d{9}$")] | None = Field(
         default=None, description="D-U-N-S number, 9 digits."
     )
@@ -162,6 +168,10 @@ class OurIds(Group):
     isa: IsaAddress | None = Field(default=None, description="Our interchange identity; empty = the company's.")
     gs: GsId | None = Field(default=None, description="Our application code; empty = the company's.")
     as2: As2Name | None = Field(default=None, description="Our AS2 name; empty = the company's.")
+    xml: Annotated[tuple[XmlId, ...], Many] = Field(
+        default=(),
+        description='Our identifiers in XML documents, "scheme:value", the first is written; empty = the company\'s.',
+    )
 
 
 class BackOfficeNumbers(Group):

@@ -62,9 +62,9 @@ class PartnerId(Base):
         Index("ix_partner_id_partner", "partner"),
     )
 
-    #: "isa", "isa-test", "as2" or "gs".
+    #: "isa", "isa-test", "as2", "gs" or "xml".
     kind: Mapped[str] = mapped_column(String(10), primary_key=True)
-    #: "ZZ:HARBORRETAIL" for isa; the name itself for as2 and gs. Case counts.
+    #: "ZZ:HARBORRETAIL" for isa; the name itself for as2 and gs; "0088:5790000435975" for xml. Case counts.
     value: Mapped[str] = mapped_column(String(128), primary_key=True)
     partner: Mapped[str] = mapped_column(ForeignKey("partner.code"), primary_key=True)
     #: Our name that goes with it where the profile overrides the company's (as2 only), else NULL.

@@ -16,11 +16,14 @@ from sqlalchemy.orm import Session
 
 from gateway.partners import registry
 from gateway.partners.certificates import certificate_facts, load_certificate, window
-from gateway.partners.errors import OperationError
+from gateway.partners.claims import located
+from gateway.partners.errors import OperationError, PartnerClashError
 from gateway.partners.models import Partner
+from gateway.partners.presets import preset_reader
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.rules import readiness, transport, warnings
-from gateway.partners.yamlform import parse_partner_text, preset_reader
+from gateway.partners.yamlform import FilePartner, read_partners
+from gateway.partners.yamltext import Path
 from gateway.store.secrets import list_secrets
 
 __all__ = [
@@ -50,17 +53,21 @@ def op_partner_apply(
     "presets" by name, as `collect_partner_file` gives them. Gives {"changes": [{"code", "action", "version",
     "differences": [{"path", "old", "new"}], "warnings"}], "applied": bool}. All files are applied or none.
     """
-    profiles: list[PartnerProfile] = []
+    given: list[FilePartner] = []
     for file in files:
         certificates: Mapping[str, str] = file.get("files", {})
         presets = _given_or_packaged(file.get("presets", {}))
-        profiles += parse_partner_text(file["text"], file["name"], certificates.__getitem__, presets)
-    if not profiles:
+        given += read_partners(file["text"], file["name"], certificates.__getitem__, presets)
+    if not given:
         raise OperationError("No partner was given.", "Name at least one partner file.")
-    if dry_run:
-        changes = registry.plan(session, profiles, now)
-    else:
-        changes = registry.apply(session, profiles, _author(author), reason, now)
+    profiles = [entry.profile for entry in given]
+    try:
+        if dry_run:
+            changes = registry.plan(session, profiles, now)
+        else:
+            changes = registry.apply(session, profiles, _author(author), reason, now)
+    except PartnerClashError as error:
+        raise _with_lines(error, given) from error
     told = [registry.change_json(change) for change in changes]
     for change, profile in zip(told, profiles, strict=True):
         change["warnings"] += _missing_secrets(session, profile)
@@ -123,6 +130,16 @@ def _given_or_packaged(given: Mapping[str, str]) -> Callable[[str], str]:
     """Reads the presets that came with a file, else the packaged ones."""
     packaged = preset_reader()
     return lambda name: given[name] if name in given else packaged(name)
+
+
+def _with_lines(error: PartnerClashError, given: Sequence[FilePartner]) -> PartnerClashError:
+    """The clashes with the file and line of each partner that was given."""
+    files = {entry.profile.code: entry for entry in given}
+
+    def find_line(code: str, path: Path) -> tuple[str, int] | None:
+        return files[code].line_of(path) if code in files else None
+
+    return PartnerClashError(error.clashes, [located(clash, find_line) for clash in error.clashes])
 
 
 def _author(author: str) -> str:

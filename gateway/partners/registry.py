@@ -16,11 +16,13 @@ from typing import Any, Literal
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from gateway.partners.claims import find_clashes
 from gateway.partners.errors import OperationError, PartnerClashError, PartnerNotFoundError
-from gateway.partners.identities import Identity, find_by_as2, find_by_gs, find_by_isa, identities
+from gateway.partners.identities import find_by_as2, find_by_gs, find_by_isa, identities
 from gateway.partners.models import Partner, PartnerId, PartnerVersion
 from gateway.partners.profile import (
     PartnerProfile,
+    Status,
     canonical_json,
     profile_from_json,
 )
@@ -151,8 +153,8 @@ def plan(session: Session, profiles: Sequence[PartnerProfile], now: datetime | N
 
     With ``now`` each change also carries the warnings that hold at that instant.
 
-    Raises OperationError when one partner is given twice and PartnerClashError when an identity would
-    belong to two partners.
+    Raises OperationError when one partner is given twice and PartnerClashError when an identity, user name, token or
+    place would belong to two partners.
     """
     codes = [profile.code for profile in profiles]
     twice = sorted({code for code in codes if codes.count(code) > 1})
@@ -276,35 +278,20 @@ def _store_version(
 
 
 def _refuse_clashes(session: Session, profiles: Sequence[PartnerProfile]) -> None:
-    """Raise PartnerClashError for every identity that two partners would have after the change."""
-    named = {profile.code for profile in profiles}
-    wanted = [(profile.code, one) for profile in profiles for one in identities(profile) if one.kind != "gs"]
-    owners: dict[tuple[str, str], str] = {}
-    values = {one.value for _, one in wanted}
-    for row in session.execute(select(PartnerId).where(PartnerId.value.in_(values))).scalars():
-        if row.partner not in named and row.kind != "gs":
-            owners[_namespace(row.kind), row.value] = row.partner
-    clashes = []
-    for code, one in wanted:
-        owner = owners.setdefault((_namespace(one.kind), one.value), code)
-        if owner != code:
-            clashes.append(_clash(one, code, owner))
-    if clashes:
-        raise PartnerClashError(
-            " ".join(clashes),
-            "Give each identity to one partner; a retired partner's identities are free.",
-            clashes,
+    """Raise PartnerClashError for everything that two partners would have after the change."""
+    stored = session.execute(
+        select(Partner.code, PartnerVersion.profile_json)
+        .join(PartnerVersion, Partner.code == PartnerVersion.partner)
+        .where(
+            PartnerVersion.version == Partner.current_version,
+            Partner.status != Status.RETIRED.value,
+            Partner.code.not_in([profile.code for profile in profiles]),
         )
-
-
-def _namespace(kind: str) -> str:
-    """Test and live interchange identities are one: the usage indicator is the sender's to set."""
-    return "isa" if kind == "isa-test" else kind
-
-
-def _clash(one: Identity, code: str, owner: str) -> str:
-    what = "interchange identity" if one.kind.startswith("isa") else "AS2 name"
-    return f"The {what} {one.value} of partner {code} belongs to partner {owner} already."
+        .order_by(Partner.code)
+    )
+    clashes = find_clashes(profiles, ((row.code, row.profile_json) for row in stored))
+    if clashes:
+        raise PartnerClashError(clashes)
 
 
 def change_json(change: Change) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gateway.standards.edi.model import Separators
 __all__ = [
     "Acceptance",
     "accepts",
+    "accepts_xml",
     "acknowledgement_due",
     "delivery_url",
     "document_settings",
@@ -106,13 +107,21 @@ def accepts(profile: PartnerProfile, set_id: str, version: str) -> Acceptance:
     return "unknown_set"
 
 
+def accepts_xml(profile: PartnerProfile, root: str) -> bool:
+    """Whether the partner may send this XML document, by the profile alone; an empty list takes everything."""
+    return not profile.xml.documents or any(entry.root == root for entry in profile.xml.documents)
+
+
 def acknowledgement_due(profile: PartnerProfile, set_id: str, sent_at: datetime) -> datetime | None:
     """When the partner's acknowledgement of a set sent at ``sent_at`` is overdue; None when none is expected.
 
     Acknowledgements themselves (997, 999, TA1) are never acknowledged.
     """
-    if set_id in {"997", "999", "TA1"}:
+    if set_id in {"997", "999", "TA1", "ApplicationResponse", "StatusUpdateRequest"}:
         return None
+    if profile.xml.standard is not None:
+        hours = profile.xml.answer_hours
+        return None if hours is None else sent_at + timedelta(hours=hours)
     rule = profile.acknowledgements.expect.for_set(set_id)
     return sent_at + timedelta(hours=rule.hours) if rule.expected else None
 

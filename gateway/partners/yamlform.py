@@ -1,29 +1,37 @@
 """Partner profiles as files: every mistake is named by its line, and what is written reads back the same.
 
-A file holds one partner, or a list of them. ``preset: name`` puts the values of the starter file
-``partners/name.yaml`` under the partner's own; ``null`` takes a preset's value back to the default.
+A file holds one partner, or a list of them. Presets put starter values under the partner's own
+(`gateway.partners.presets`); ``null`` takes a preset's value back to the default.
 A certificate is given as PEM text or as ``file:``, which is read when the partner file is.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from gateway import resources
 from gateway.partners.errors import PartnerFileError, Problem
-from gateway.partners.explain import explain, nearest
+from gateway.partners.explain import explain, nearest_line
 from gateway.partners.fields import SUFFIX_NAMES, character_name
+from gateway.partners.presets import (
+    ReadText,
+    merge,
+    over_presets,
+    preset_names,
+    preset_reader,
+    preset_values,
+    without_nulls,
+)
 from gateway.partners.profile import PartnerProfile
-from gateway.partners.yamltext import MAXIMUM_BYTES, Located, Path, dotted, parse_yaml
+from gateway.partners.yamltext import Located, Path, dotted, parse_yaml, read_text, whole_file
 
 __all__ = [
+    "FilePartner",
     "collect_partner_file",
     "dump_partner",
     "dump_partners",
@@ -31,16 +39,29 @@ __all__ = [
     "parse_partner_text",
     "preset_names",
     "preset_reader",
+    "read_partners",
 ]
-
-#: Reads a text that a partner file names, by that name; raises OSError, UnicodeDecodeError or KeyError.
-ReadText = Callable[[str], str]
 
 MAXIMUM_CERTIFICATE_BYTES = 64 * 1024
 #: Fields that every written file shows, whether or not they are the default.
 _ALWAYS_WRITTEN = ("code", "name", "status", "preset")
 #: Fields outside the separators that hold one character, which a file may spell by name.
 _CHARACTER_FIELDS = {("envelope", "isa11"), ("envelope", "replacement")}
+
+
+@dataclass(frozen=True, slots=True)
+class FilePartner:
+    """One partner of a partner file, and where each of its fields stands."""
+
+    profile: PartnerProfile
+    #: The partner file, as problems call it.
+    file: str
+    #: Path of a field → (file, line); a field of a preset stands in the preset.
+    lines: Mapping[Path, tuple[str, int]]
+
+    def line_of(self, path: Path) -> tuple[str, int]:
+        """(file, line) of a field, or of the nearest group around it."""
+        return nearest_line(path, self.lines, self.file)
 
 
 def load_partner_file(path: FilePath | str, workdir: FilePath | None = None) -> list[PartnerProfile]:
@@ -50,7 +71,7 @@ def load_partner_file(path: FilePath | str, workdir: FilePath | None = None) -> 
     PartnerFileError with every problem.
     """
     path = FilePath(path)
-    return parse_partner_text(_read_text(path), str(path), _beside(path), preset_reader(workdir))
+    return parse_partner_text(read_text(path), str(path), _beside(path), preset_reader(workdir))
 
 
 def collect_partner_file(path: FilePath | str, workdir: FilePath | None = None) -> dict[str, Any]:
@@ -60,7 +81,7 @@ def collect_partner_file(path: FilePath | str, workdir: FilePath | None = None) 
     PartnerFileError like `load_partner_file`.
     """
     path = FilePath(path)
-    text, files, presets = _read_text(path), dict[str, str](), dict[str, str]()
+    text, files, presets = read_text(path), dict[str, str](), dict[str, str]()
     read_preset = preset_reader(workdir)
 
     def file(name: str) -> str:
@@ -83,39 +104,21 @@ def parse_partner_text(
     ``read_file`` reads a certificate file and ``read_preset`` a preset (by default the packaged ones), each
     by the name that the text gives. Raises PartnerFileError with every problem of every partner.
     """
-    profiles: list[PartnerProfile] = []
+    return [entry.profile for entry in read_partners(text, name, read_file, read_preset)]
+
+
+def read_partners(text: str, name: str, read_file: ReadText, read_preset: ReadText | None = None) -> list[FilePartner]:
+    """Like `parse_partner_text`, with the lines."""
+    found: list[FilePartner] = []
     problems: list[Problem] = []
     for located in _partners(parse_yaml(text, name), name):
         try:
-            profiles.append(_profile(located, name, read_file, read_preset or preset_reader()))
+            found.append(_profile(located, name, read_file, read_preset or preset_reader()))
         except PartnerFileError as error:
             problems += error.problems
     if problems:
         raise PartnerFileError(problems)
-    return profiles
-
-
-def preset_names(workdir: FilePath | None = None) -> list[str]:
-    """The names of all presets, the operator's own included."""
-    return sorted(_presets(workdir))
-
-
-def preset_reader(workdir: FilePath | None = None) -> ReadText:
-    """Reads presets by name, the operator's own first; raises KeyError for a name that is none."""
-
-    def read(name: str) -> str:
-        return _read_text(_presets(workdir)[name])
-
-    return read
-
-
-def _presets(workdir: FilePath | None) -> dict[str, FilePath]:
-    """Every starter file; a file with a code of its own is a partner and no preset."""
-    return {
-        path.stem: path
-        for path in resources.iter_files("partners", "*.yaml", workdir)
-        if not re.search(r"^(?:- +)?code *:", path.read_text("utf-8-sig", "replace"), re.MULTILINE)
-    }
+    return found
 
 
 def dump_partner(profile: PartnerProfile, workdir: FilePath | None = None) -> str:
@@ -144,18 +147,6 @@ def _yaml(tree: Any) -> str:
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
 
 
-def _read_text(path: FilePath) -> str:
-    try:
-        size = path.stat().st_size
-        if size > MAXIMUM_BYTES:
-            raise _problem(str(path), f"has {size} bytes; a partner file has at most {MAXIMUM_BYTES}.")
-        return path.read_text("utf-8-sig")
-    except OSError as error:
-        raise _problem(str(path), f"cannot be read: {error.strerror}.", "Check the name and permissions.") from error
-    except UnicodeDecodeError as error:
-        raise _problem(str(path), f"is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from error
-
-
 def _beside(path: FilePath) -> ReadText:
     """Reads files by their name relative to a partner file."""
 
@@ -168,16 +159,12 @@ def _beside(path: FilePath) -> ReadText:
     return read
 
 
-def _problem(file: str, message: str, fix: str = "") -> PartnerFileError:
-    return PartnerFileError([Problem(file, 0, "", message, fix)])
-
-
 def _partners(located: Located, name: str) -> list[Located]:
     """One tree for each partner in the file, with lines by paths from its own root."""
     if isinstance(located.data, dict):
         return [located]
     if not isinstance(located.data, list) or not located.data:
-        raise _problem(name, "holds no partner.", "Begin with code: and name:, or with a list of partners.")
+        raise whole_file(name, "holds no partner.", "Begin with code: and name:, or with a list of partners.")
     found = []
     for index, entry in enumerate(located.data):
         lines = {path[1:]: line for path, line in located.lines.items() if path[:1] == (index,)}
@@ -188,11 +175,10 @@ def _partners(located: Located, name: str) -> list[Located]:
     return found
 
 
-def _profile(located: Located, name: str, read_file: ReadText, read_preset: ReadText) -> PartnerProfile:
-    if located.data.get("preset") is not None:
-        located = _over_preset(located, name, read_preset)
+def _profile(located: Located, name: str, read_file: ReadText, read_preset: ReadText) -> FilePartner:
+    located = over_presets(located, name, read_preset)
     problems = _embed_certificates(located, name, read_file)
-    data = _without_nulls(located.data)
+    data = without_nulls(located.data)
     try:
         profile = PartnerProfile.model_validate(data)
     except ValidationError as error:
@@ -205,45 +191,7 @@ def _profile(located: Located, name: str, read_file: ReadText, read_preset: Read
         raise PartnerFileError(problems) from error
     if problems:
         raise PartnerFileError(problems)
-    return profile
-
-
-def _over_preset(located: Located, name: str, read_preset: ReadText) -> Located:
-    wanted = located.data["preset"]
-    try:
-        preset = _load_preset(str(wanted), read_preset)
-    except KeyError as error:
-        file, line = located.lines.get(("preset",), (name, 0))
-        known = preset_names()
-        fix = nearest(str(wanted), known) or f"The presets are {', '.join(known)}."
-        raise PartnerFileError([Problem(file, line, "preset", f'there is no preset "{wanted}".', fix)]) from error
-    return Located(_merge(preset.data, located.data), {**preset.lines, **located.lines})
-
-
-def _load_preset(name: str, read_preset: ReadText) -> Located:
-    preset = parse_yaml(read_preset(name), f"preset {name}")
-    if not isinstance(preset.data, dict):
-        raise _problem(f"preset {name}", "must hold settings, not a list.")
-    if "preset" in preset.data:
-        raise _problem(f"preset {name}", "must not name another preset.", "Write its values out.")
-    return preset
-
-
-def _merge(under: Any, over: Any) -> Any:
-    """``over`` where it says something, else ``under``; groups are merged field by field, lists are not."""
-    if not (isinstance(under, dict) and isinstance(over, dict)):
-        return over
-    merged = dict(under)
-    for key, value in over.items():
-        merged[key] = _merge(under.get(key), value)
-    return merged
-
-
-def _without_nulls(data: Any) -> Any:
-    """The data without empty values: an empty value in a file means the default."""
-    if isinstance(data, dict):
-        return {key: _without_nulls(value) for key, value in data.items() if value is not None}
-    return [_without_nulls(item) for item in data] if isinstance(data, list) else data
+    return FilePartner(profile, name, located.lines)
 
 
 def _embed_certificates(located: Located, name: str, read_file: ReadText) -> list[Problem]:
@@ -282,11 +230,23 @@ def _embed_one(entry: dict[str, Any], read_file: ReadText) -> tuple[str, str] | 
 def _baseline(profile: PartnerProfile, workdir: FilePath | None) -> Mapping[str, Any]:
     """What the profile would be if its file said nothing but the fields that are always written."""
     own = {key: getattr(profile, key) for key in _ALWAYS_WRITTEN}
-    under: Any = {}
-    if profile.preset is not None:
-        with contextlib.suppress(KeyError):
-            under = _without_nulls(_load_preset(profile.preset, preset_reader(workdir)).data)
-    return PartnerProfile.model_validate(_merge(under, own)).model_dump(mode="json")
+    under = preset_values(profile.preset, profile.sftp.preset, preset_reader(workdir))
+    try:
+        base = PartnerProfile.model_validate(merge(under, own))
+    except ValidationError as error:
+        # A preset may need values that only a partner can give: such groups are written out whole.
+        whole = {item["loc"][:2] for item in error.errors(include_url=False)}
+        base = PartnerProfile.model_validate(merge(_without(under, whole), own))
+    return base.model_dump(mode="json")
+
+
+def _without(tree: Mapping[str, Any], paths: Collection[tuple[int | str, ...]]) -> dict[str, Any]:
+    """The tree without the values at these paths, of one or two names each."""
+    left = {key: value for key, value in tree.items() if (key,) not in paths}
+    for group, name in (path for path in paths if len(path) == 2):
+        if isinstance(left.get(str(group)), dict):
+            left[str(group)] = {key: value for key, value in left[str(group)].items() if key != name}
+    return left
 
 
 def _minus(full: Mapping[str, Any], base: Mapping[str, Any], lean: Mapping[str, Any]) -> dict[str, Any]:

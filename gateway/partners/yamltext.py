@@ -8,13 +8,14 @@ limited in size and depth; tags, several documents, repeated keys and more than 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
 from gateway.partners.errors import PartnerFileError, Problem
 
-__all__ = ["MAXIMUM_BYTES", "Located", "Path", "dotted", "parse_yaml"]
+__all__ = ["MAXIMUM_BYTES", "Located", "Path", "dotted", "parse_yaml", "read_text", "whole_file"]
 
 #: Largest partner file in bytes.
 MAXIMUM_BYTES = 256 * 1024
@@ -44,6 +45,24 @@ def dotted(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def whole_file(file: str, message: str, fix: str = "") -> PartnerFileError:
+    """The error for a file that is wrong as a whole."""
+    return PartnerFileError([Problem(file, 0, "", message, fix)])
+
+
+def read_text(path: FilePath) -> str:
+    """The text of a partner file or preset. Raises PartnerFileError when it cannot be had."""
+    try:
+        size = path.stat().st_size
+        if size > MAXIMUM_BYTES:
+            raise whole_file(str(path), f"has {size} bytes; a partner file has at most {MAXIMUM_BYTES}.")
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise whole_file(str(path), f"cannot be read: {error.strerror}.", "Check the name and permissions.") from error
+    except UnicodeDecodeError as error:
+        raise whole_file(str(path), f"is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from error
 
 
 def parse_yaml(text: str, file: str) -> Located:

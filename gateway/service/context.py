@@ -82,6 +82,7 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
         gs_id=settings.company.gs_id,
         as2_name=settings.company.as2_name,
         time_zone=settings.company.time_zone,
+        xml_ids=settings.company.xml_ids,
     )
     partners = Directory(store.read, company.as2_name)
     relationships = Relationships(store, kek, company, public_url=settings.as2.public_url, clock=utc_now)

@@ -387,13 +387,14 @@ def test_accounts_come_from_profiles_and_stored_secrets(tmp_path: Path) -> None:
     http = {"tokens": [{"secret": "t"}, {"secret": "gone"}, {"secret": "odd"}], "max_body_bytes": 5000}
     profiles = [
         PartnerProfile.model_validate({"code": "harbor", "name": "N", "status": "live", "http": http}),
-        PartnerProfile.model_validate({"code": "draft", "name": "N", "http": http}),
+        PartnerProfile.model_validate({"code": "draft", "name": "N", "http": {"tokens": {"secret": "t-draft"}}}),
         PartnerProfile.model_validate({"code": "shut", "name": "N", "status": "live"}),
     ]
     with open_store(tmp_path / "gateway.db") as store:
         upgrade(store)
         store.writer.run(lambda session: registry.apply(session, profiles, "test", "set up", at))
-        for name, value in (("t", DIGEST.upper().encode() + b"\n"), ("odd", b"not a digest")):
+        digest = DIGEST.upper().encode() + b"\n"
+        for name, value in (("t", digest), ("t-draft", digest), ("odd", b"not a digest")):
             store.writer.run(lambda session, n=name, v=value: put_secret(session, kek, n, v, kind="token", now=at))
         access = StoredAccess(store, kek, Directory(store.read), monotonic=lambda: now[0])
         assert access.account("harbor") == HttpAccount("harbor", (DIGEST,), max_body_bytes=5000)

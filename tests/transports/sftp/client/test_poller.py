@@ -246,11 +246,11 @@ def test_targets_follow_the_profiles_of_the_store(store: Store, kek: Kek) -> Non
         store,
         kek,
         {"code": "a", "sftp": sftp},
-        {"code": "b", "sftp": sftp, "status": "draft"},
+        {"code": "b", "sftp": {**sftp, "inbound": "b"}, "status": "draft"},
         {"code": "c"},
         {"code": "d", "sftp": {**sftp, "fetch": False}},
         {"code": "e", "sftp": {"host": "h"}},
-        {"code": "f", "sftp": sftp, "status": "paused"},
+        {"code": "f", "sftp": {**sftp, "inbound": "f"}, "status": "paused"},
     )
     assert [target.partner for target in targets.polled()] == ["a", "f"]
     assert targets.polled()[0] is targets.polled()[0]

@@ -8,10 +8,12 @@ import asyncssh
 import pytest
 from pydantic import ValidationError
 from sftpkit import NOW, client_key
+from sqlalchemy import update
 
 from gateway.partners import registry
 from gateway.partners.directory import Directory
-from gateway.partners.profile import PartnerProfile, Status
+from gateway.partners.models import PartnerVersion
+from gateway.partners.profile import PartnerProfile, Status, canonical_json
 from gateway.partners.transfers import HostedSftp
 from gateway.transports.sftp.server.accounts import ProfileAccounts, account_from_profile, allowed
 from gateway.transports.sftp.server.passwords import hash_password
@@ -71,7 +73,13 @@ def test_the_directory_follows_the_stored_profiles(store) -> None:
 
 
 def test_two_partners_with_one_user_name_are_both_refused(store, caplog) -> None:
-    apply(store, profile("acme", user="same"), profile("harbor", user="same"))
+    apply(store, profile("acme", user="same"), profile("harbor"))
+    clash = canonical_json(profile("harbor", user="same"))  # stored before `apply` refused it
+
+    def store_clash(session) -> None:
+        session.execute(update(PartnerVersion).where(PartnerVersion.partner == "harbor").values(profile_json=clash))
+
+    store.writer.run(store_clash)
     assert accounts(store).account("same") is None
     assert "acme, harbor" in caplog.text
 

@@ -1,0 +1,52 @@
+"""How hard we try to deliver, who is told about problems, and how long messages are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.partners.fields import Group, HttpUrlText, Many
+from gateway.partners.transfers.types import Span
+
+__all__ = ["Alerts", "Delivery", "Keep"]
+
+
+class Delivery(Group):
+    """How hard we try to deliver."""
+
+    transport: Literal["as2", "sftp", "folder"] | None = Field(
+        default=None,
+        description="How we send; empty = AS2 when it has a url, else SFTP when it has a host, else folder.",
+    )
+    retry_seconds: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Many, Field(min_length=1)] = Field(
+        default=(60, 300, 900, 3600, 14_400),
+        description="Seconds before each further try; the last one repeats until giving up.",
+    )
+    give_up_hours: Annotated[float, Field(gt=0, le=720)] = Field(
+        default=72.0, description="Hours after which a delivery has failed."
+    )
+    ordered: bool = Field(default=True, description="One at a time, in the order in which they were made.")
+    max_per_minute: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Most deliveries in a minute.")
+
+
+class Alerts(Group):
+    """Who is told about problems with this partner."""
+
+    mail: Annotated[tuple[str, ...], Many] = Field(default=(), description="Mail addresses.")
+    webhook: HttpUrlText | None = Field(default=None, description="Address that gets a signed notice.")
+    quiet_hours: Span | None = Field(
+        default=None, description="Span of the day without alerts, in the partner's time zone."
+    )
+    quiet_after_hours: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Tell staff when nothing came for so many hours; empty = never."
+    )
+
+
+class Keep(Group):
+    """How long what was exchanged is kept."""
+
+    payload_days: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Days that payloads of finished messages are kept; empty = for ever."
+    )
+    legal_hold: bool = Field(default=False, description="True = nothing of this partner is removed.")

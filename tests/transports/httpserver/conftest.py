@@ -1,0 +1,16 @@
+"""One reactor for all tests of the HTTP listeners' common part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.transports.http.httpkit import Reactor
+
+
+@pytest.fixture(scope="session")
+def reactor() -> Iterator[Reactor]:
+    running = Reactor()
+    yield running
+    running.stop()
