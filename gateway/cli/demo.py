@@ -9,7 +9,7 @@ import click
 
 from gateway.cli.common import clean, console, fail, print_json
 from gateway.demo.company import DemoError
-from gateway.demo.story import Step, run_demo
+from gateway.demo.story import ANSWERS, Step, run_demo
 
 __all__ = ["demo_command"]
 
@@ -58,15 +58,21 @@ def _print(step: Step) -> None:
     proof = step.outcome
     if step.direction == "out" and step.delivery != "none":
         matched = "MIC equal" if step.mic_matched else "MIC DIFFERENT"
-        proof = f"MDN {step.mdn}, {matched}" if step.mdn else f"SFTP, {step.delivery}"
-        if step.document not in ("997", "TA1"):
-            proof += f"; 997 {step.acknowledgement}"
+        proof = f"MDN {step.mdn}, {matched}" if step.mdn else f"{step.transport.upper()}, {step.delivery}"
+        if step.document not in ANSWERS:
+            proof += f"; {_answer(step)} {step.acknowledgement}"
     elif step.direction == "in":
         proof = {"posted": "posted", "rejected": "rejected, case opened"}.get(step.processing, step.processing)
-    what = f"{step.company:<14} {_ARROWS[step.direction]} {step.document:<4}{step.number:<22}"
+    name = f"{step.document} {step.number}" if len(step.document) > 3 else f"{step.document:<4}{step.number}"
+    what = f"{step.company:<14} {_ARROWS[step.direction]} {name:<40}"
     console().print(clean(f"{mark} {step.step:>3}  {what} {proof}  {step.milliseconds} ms"))
     if step.note and step.direction == "in":
         console().print(clean(f"          {step.note}"))
+
+
+def _answer(step: Step) -> str:
+    """What the partner's answer is called in the step's standard."""
+    return {"ubl-2.1": "response", "cxml-1.2": "cXML status"}.get(step.standard, "997")
 
 
 def _summary(steps: list[Step], ok: bool, seconds: float) -> None:

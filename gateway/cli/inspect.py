@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from gateway.cli.common import clean, console, dir_option, json_option, print_json
+from gateway.cli.common import clean, console, dir_option, find_dir, json_option, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gateway.standards.edi.options import ValidationOptions
+    from gateway.standards.xml.check import XmlCheckOptions
 
 __all__ = ["inspect_command"]
 
@@ -25,6 +27,7 @@ __all__ = ["inspect_command"]
 _MOST_SHOWN: Final = 25
 #: Bytes from which on a terminal shows that something is going on.
 _LARGE: Final = 2_000_000
+_XML: Final = ("ubl", "cxml", "xml")
 _GOOD: Final = ("accepted", "accepted_with_errors")
 _STYLE: Final = {
     "accepted": "bold green",
@@ -52,6 +55,7 @@ def inspect_command(
     Exit code 0 when every file is accepted, 1 when one is not, 2 when one cannot be opened.
     """
     options = _partner_options(partner, directory)
+    xml_options = _xml_options(directory)
     out = console()
     results: list[dict[str, Any]] = []
     unopened = 0
@@ -62,7 +66,7 @@ def inspect_command(
             unopened += 1
             click.echo(f"{clean(name)}: {_why(error)}", err=True)
             continue
-        result = _inspect(name, data, options, with_ack, None if as_json else out)
+        result = _inspect(name, data, options, with_ack, None if as_json else out, xml_options)
         results.append(result)
         if not as_json:
             _show(result, out)
@@ -79,6 +83,15 @@ def _partner_options(partner: str | None, directory: Path | None) -> ValidationO
     from gateway.cli.common import validation_options_for_partner
 
     return validation_options_for_partner(partner, directory)
+
+
+def _xml_options(directory: Path | None) -> XmlCheckOptions | None:
+    """The schemas of a working directory beside those of the package; None without one."""
+    from gateway.standards.xml.check import XmlCheckOptions
+    from gateway.standards.xml.schemas import load_registry
+
+    named = directory or os.environ.get("GATEWAY_DIR")
+    return XmlCheckOptions(registry=load_registry(find_dir(named))) if named else None
 
 
 def _read(name: str) -> bytes:
@@ -99,14 +112,27 @@ def _why(error: OSError) -> str:
 
 
 def _inspect(
-    name: str, data: bytes, options: ValidationOptions | None, with_ack: bool, out: Console | None
+    name: str,
+    data: bytes,
+    options: ValidationOptions | None,
+    with_ack: bool,
+    out: Console | None,
+    xml_options: XmlCheckOptions | None = None,
 ) -> dict[str, Any]:
-    from gateway.standards.x12.inspect import inspect_bytes
+    from gateway.standards.inspect import inspect_file
+    from gateway.standards.xml.check import DEFAULT_OPTIONS
 
     is_slow = out is not None and out.is_terminal and len(data) > _LARGE
     waiting = out.status(f"Checking {clean(name)}, {len(data):,} bytes") if out and is_slow else nullcontext()
     with waiting:
-        return inspect_bytes(name, data, options=options, ack=with_ack, now=datetime.now(UTC))
+        return inspect_file(
+            name,
+            data,
+            options=options,
+            xml_options=xml_options or DEFAULT_OPTIONS,
+            ack=with_ack,
+            now=datetime.now(UTC),
+        )
 
 
 def _show(result: dict[str, Any], out: Console) -> None:
@@ -118,7 +144,10 @@ def _show(result: dict[str, Any], out: Console) -> None:
     if "reason" in result:
         out.print(Text("  " + clean(result["reason"])))
     for interchange in result["interchanges"]:
-        _show_interchange(interchange, out)
+        if interchange["control"] is None and not interchange["groups"] and result["format"] in _XML:
+            continue  # a file that was refused as a whole: the reason says it all
+        show = _show_document if result["format"] in _XML else _show_interchange
+        show(interchange, out)
     if result["ack"]:
         out.print(Text("  Answer", style="bold"))
         for line in result["ack"].splitlines():
@@ -139,6 +168,17 @@ def _show_interchange(interchange: dict[str, Any], out: Console) -> None:
     for group in interchange["groups"]:
         out.print(Text(clean(f"    Group {group['code']} {group['control']}  version {group['version']}")))
         _show_findings(group["findings"], 6, out)
+        for each in group["sets"]:
+            _show_set(each, out)
+
+
+def _show_document(interchange: dict[str, Any], out: Console) -> None:
+    """An XML document: the interchange and the group are only the shape it is told in."""
+    from rich.text import Text
+
+    addresses = f"{interchange['sender'] or 'no sender'} → {interchange['receiver'] or 'no receiver'}"
+    out.print(Text(clean(f"  {addresses}  {interchange['version']}")))
+    for group in interchange["groups"]:
         for each in group["sets"]:
             _show_set(each, out)
 
@@ -172,6 +212,10 @@ def _show_findings(findings: list[dict[str, Any]], indent: int, out: Console) ->
 def _place(finding: dict[str, Any]) -> Iterator[str]:
     if finding["position"] is not None:
         yield f"segment {finding['position']}"
+    if finding.get("line") is not None:
+        yield f"line {finding['line']}"
+    if finding.get("path"):
+        yield clean(finding["path"])
     if finding["offset"] is not None:
         yield f"byte {finding['offset']}"
 

@@ -53,6 +53,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "message": LazyCommand("gateway.cli.message", "message_group", "Look at messages and repair them."),
     "partner": LazyCommand("gateway.cli.partner", "partner_group", "Trading-partner profiles."),
     "secret": LazyCommand("gateway.cli.secret", "secret_group", "Passwords, keys and tokens."),
+    "schema": LazyCommand("gateway.cli.schema", "schema_group", "XML schemas: list and add."),
     "ledger": LazyCommand("gateway.cli.ledger", "ledger_group", "Check the event ledger."),
     "bench": LazyCommand("gateway.cli.bench", "bench_group", "Measure against named peers."),
 }

@@ -43,6 +43,11 @@ def _common(line: Mapping[str, Any]) -> Json:
     return {key: line[key] for key in keys if key in line}
 
 
+def _currency(order: Mapping[str, Any]) -> Json:
+    """The order's currency, where it names one: answers are in the same."""
+    return {key: order[key] for key in ("currency",) if key in order}
+
+
 def acknowledgment(order: Mapping[str, Any], today: date) -> Json:
     """The 855: every line accepted for shipping in two days, what is not there back-ordered for two weeks later."""
     lines = []
@@ -59,6 +64,7 @@ def acknowledgment(order: Mapping[str, Any], today: date) -> Json:
         "number": order["number"],
         "issue_date": today.isoformat(),
         "purpose": "original",
+        **_currency(order),
         "outcome": "accepted_with_changes" if split else "accepted",
         "order_date": order["issue_date"],
         "seller_order_number": f"SO-{order['number']}",
@@ -141,6 +147,7 @@ def invoice(order: Mapping[str, Any], today: date) -> Json:
         "receiver": order["sender"],
         "number": f"INV-{order['number']}",
         "issue_date": today.isoformat(),
+        **_currency(order),
         "order_number": order["number"],
         "order_date": order["issue_date"],
         "payment_terms": [{"type": "basic", "basis": "invoice_date", "net_days": 30}],

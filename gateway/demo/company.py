@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from gateway import control
 from gateway.settings import company_named
 from gateway.workdir import make_working_directory
 
-__all__ = ["Company", "DemoError", "wait_for"]
+__all__ = ["Company", "DemoError", "GatewayProcess", "launched", "wait_for"]
 
 #: Seconds that a gateway may take to start, and that one step may take, on a busy machine.
 START_SECONDS, STEP_SECONDS = 60.0, 90.0
@@ -44,6 +44,29 @@ def wait_for(what: str, look: Callable[[], Any], seconds: float = STEP_SECONDS) 
         time.sleep(_LOOK_EVERY)
 
 
+class GatewayProcess(Protocol):
+    """A running gateway: what ``subprocess.Popen`` offers of it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+def launched(arguments: list[str], environment: dict[str, str], output: Path) -> GatewayProcess:
+    """Start ``gateway`` with these arguments in a process of its own; what it says goes to a file."""
+    with output.open("wb") as said:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "gateway", *arguments], stdout=said, stderr=said, env=environment
+        )
+
+
 @dataclass(slots=True)
 class Company:
     """A company with its gateway; ``code`` is how the other one calls it."""
@@ -56,11 +79,15 @@ class Company:
     url: str = ""
     #: Address of its SFTP server, "sftp://host:port".
     sftp: str = ""
+    #: Where it takes cXML over HTTP, "" when its HTTP door is shut.
+    cxml: str = ""
     #: Code of the partner on whose server we have a mailbox.
     polls: str = ""
     #: Further environment variables of the gateway's process.
     environment: dict[str, str] = field(default_factory=dict)
-    _process: subprocess.Popen[bytes] | None = None
+    #: How the gateway's process is started: its arguments, its environment, and the file for what it says.
+    launch: Callable[[list[str], dict[str, str], Path], GatewayProcess] = launched
+    _process: GatewayProcess | None = None
 
     def prepare(self, listen: str = "127.0.0.1:0") -> None:
         """Make the working directory: settings, keys, database, folders."""
@@ -76,12 +103,10 @@ class Company:
             "GATEWAY_FOLDERS_SETTLE_SECONDS": "0",
             "GATEWAY_LIMITS_MIN_FREE_DISK_BYTES": "0",
             "GATEWAY_SFTP_LISTEN": "127.0.0.1:0",
+            "GATEWAY_HTTP_LISTEN": "127.0.0.1:0",
             **self.environment,
         }
-        command = [sys.executable, "-m", "gateway", "up", "--dir", str(self.home)]
-        output = (self.home / "log" / "up.out").open("wb")
-        with output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)  # noqa: S603
+        self._process = self.launch(["up", "--dir", str(self.home)], environment, self.home / "log" / "up.out")
 
     def wait_ready(self) -> None:
         """Wait until the gateway listens. Raises DemoError with its last words when it ended instead."""
@@ -97,10 +122,10 @@ class Company:
 
         wait_for(f"The start of the gateway of {self.name}", look, START_SECONDS)
         found = json.loads(listeners.read_text())
-        self.url, self.sftp = found["as2"], found.get("sftp", "")
+        self.url, self.sftp, self.cxml = found["as2"], found.get("sftp", ""), found.get("cxml", "")
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> GatewayProcess:
         """The gateway's process. Raises DemoError when it was not started."""
         if self._process is None:
             raise DemoError(f"The gateway of {self.name} was not started.")

@@ -24,15 +24,19 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from gateway import resources
 from gateway.demo import back_office
 from gateway.demo.company import Company, DemoError, wait_for
+from gateway.demo.names import X12_NAMES, Names
+from gateway.demo.xmltrade import trade_in_cxml, trade_in_ubl
 from gateway.standards.x12.check import check_transmission
 
-__all__ = ["Step", "run_demo"]
+__all__ = ["ANSWERS", "Step", "Story", "run_demo"]
 
 Report = Callable[["Step"], None]
 Json = dict[str, Any]
 
 #: A document that went out is at its end when it is delivered and its acknowledgement came.
 _ACKNOWLEDGED = {"accepted", "accepted_with_errors", "rejected", "not_expected"}
+#: Documents that only answer others.
+ANSWERS = frozenset({"997", "TA1", "ApplicationResponse"})
 _SETTLED = {"posted", "held", "rejected", "ignored"}
 
 
@@ -44,7 +48,7 @@ class Step:
     company: str
     #: "out" or "in".
     direction: str
-    #: Transaction set id.
+    #: Transaction set id, or XML root element.
     document: str
     standard: str
     transport: str
@@ -74,7 +78,7 @@ class Step:
             return self.delivery
         if self.transport == "as2" and not (self.mdn.startswith("processed") and self.mic_matched):
             return "unproven"
-        return "confirmed" if self.document in ("997", "TA1") else self.acknowledgement
+        return "confirmed" if self.document in ANSWERS else self.acknowledgement
 
     @property
     def ok(self) -> bool:
@@ -89,7 +93,7 @@ class Step:
         return found
 
 
-class _Story:
+class Story:
     """Two companies and the steps so far."""
 
     def __init__(self, harbor: Company, alpine: Company, report: Report) -> None:
@@ -97,6 +101,8 @@ class _Story:
         self.steps: list[Step] = []
         self._report = report
         self._serial = 1
+        #: Acknowledgements that a step was told of.
+        self._seen: set[str] = set()
 
     # -- telling -----------------------------------------------------------------------------------------------
 
@@ -133,15 +139,35 @@ class _Story:
     def exchange(
         self, sender: Company, receiver: Company, set_id: str, number: str, began: float, expected: str
     ) -> None:
-        """Follow one document to its end: out, in, and the 997 that answers it."""
+        """Follow one document to its end: out, in, and the message that answers it, if it is not the connection's."""
         sent = _await_sent(sender, receiver, set_id, number)
         received = _await_received(receiver, sender, set_id, number)
-        answer = _await_answer(receiver, received)
-        back = _await_acknowledgement(sender, receiver, sent)
+        on_connection = sent["transport"] == "http"
+        answer = "" if on_connection else _await_answer(receiver, received)
+        back = "" if on_connection else self._await_acknowledgement(sender, receiver, sent)
         self._tell(sender, sent["id"], expected, began)
         self._tell(receiver, received["id"], "posted" if expected == "accepted" else expected, began)
+        if on_connection:
+            return
         self._tell(receiver, answer, "confirmed", began, f"for {set_id} {number}")
         self._tell(sender, back, "posted", began, f"for {set_id} {number}")
+
+    def _await_acknowledgement(self, sender: Company, receiver: Company, sent: Json) -> str:
+        """The 997 or application response that the sender received for what it sent."""
+        filters = {"kind": "application_response"}
+        if sent["standard"].startswith("x12"):
+            control = sender.show(sent["id"])["facts"]["group_control"]
+            filters = {"kind": "functional_acknowledgment", "number": control}
+
+        def look() -> str | None:
+            for message in sender.messages(direction="in", partner=receiver.code, **filters):
+                if message["processing"] in _SETTLED and message["id"] not in self._seen:
+                    return str(message["id"])
+            return None
+
+        found: str = wait_for(f"The acknowledgement for {sent['set']} {sent['number']}", look)
+        self._seen.add(found)
+        return found
 
     def order(self, buyer: Company, seller: Company, name: str, content: bytes) -> list[str]:
         """Send one file of orders as it comes from the buyer's system; the numbers that went out."""
@@ -177,22 +203,26 @@ class _Story:
             )
         )
 
-    def order_to_cash(self, buyer: Company, seller: Company, number: str) -> None:
-        """850, 855, 856 and 810 of one order, each acknowledged; the seller's back office answers in JSON."""
+    def hand_in(self, company: Company, document: Json) -> None:
+        """A document from a company's back office; returns when the gateway has taken it."""
+        company.hand_in(document)
+        self._not_refused(company, document)
+
+    def order_to_cash(self, buyer: Company, seller: Company, number: str, names: Names = X12_NAMES) -> None:
+        """Order, acknowledgment, ship notice and invoice, each acknowledged; the seller's back office writes JSON."""
         began = time.monotonic()
-        self.exchange(buyer, seller, "850", number, began, "accepted")
+        self.exchange(buyer, seller, names.order, number, began, "accepted")
         order = wait_for(f"The order {number} in the seller's inbox", lambda: seller.posted("order", number))
         today = datetime.now(UTC).date()
         notice = back_office.ship_notice(order, today, self._serial)
         self._serial += 50
         for set_id, document in (
-            ("855", back_office.acknowledgment(order, today)),
-            ("856", notice),
-            ("810", back_office.invoice(order, today)),
+            (names.acknowledgment, back_office.acknowledgment(order, today)),
+            (names.ship_notice, notice),
+            (names.invoice, back_office.invoice(order, today)),
         ):
             began = time.monotonic()
-            seller.hand_in(document)
-            self._not_refused(seller, document)
+            self.hand_in(seller, document)
             self.exchange(seller, buyer, set_id, document["number"], began, "accepted")
 
     def _not_refused(self, company: Company, document: Json) -> None:
@@ -280,22 +310,6 @@ def _await_answer(receiver: Company, received: Json) -> str:
     return found
 
 
-def _await_acknowledgement(sender: Company, receiver: Company, sent: Json) -> str:
-    """The 997 document that the sender received for what it sent."""
-    control = sender.show(sent["id"])["facts"]["group_control"]
-
-    def look() -> str | None:
-        for message in sender.messages(
-            direction="in", partner=receiver.code, kind="functional_acknowledgment", number=control
-        ):
-            if message["processing"] in _SETTLED:
-                return str(message["id"])
-        return None
-
-    found: str = wait_for(f"The 997 for {sent['set']} {sent['number']}", look)
-    return found
-
-
 # -- the whole -------------------------------------------------------------------------------------------------
 
 
@@ -329,13 +343,15 @@ def run_demo(report: Report, *, orders: Path | None = None, keep: Path | None = 
     home.mkdir(parents=True, exist_ok=True)
     try:
         with _companies(home) as (harbor, alpine):
-            story = _Story(harbor, alpine, report)
+            story = Story(harbor, alpine, report)
             if orders is not None:
                 _befriend(harbor, alpine, "004010")
                 _own_orders(story, orders)
             else:
                 _both_directions(story)
                 _by_sftp(story)
+                trade_in_ubl(story)
+                trade_in_cxml(story)
             return story.steps
     finally:
         if keep is None:
@@ -347,7 +363,7 @@ def _befriend(one: Company, other: Company, version: str) -> None:
     other.befriend(one, version)
 
 
-def _both_directions(story: _Story) -> None:
+def _both_directions(story: Story) -> None:
     """Harbor buys from Alpine in 004010, then Alpine buys from Harbor in 005010."""
     fixtures = resources.find("demo")
     for version, buyer, seller in (
@@ -363,7 +379,7 @@ def _both_directions(story: _Story) -> None:
                 story.order_to_cash(buyer, seller, number)
 
 
-def _by_sftp(story: _Story) -> None:
+def _by_sftp(story: Story) -> None:
     """Alpine buys from Harbor once more, through its mailbox on Harbor's SFTP server."""
     buyer, seller, version = story.alpine, story.harbor, "005010"
     key = ed25519.Ed25519PrivateKey.generate()
@@ -378,7 +394,7 @@ def _by_sftp(story: _Story) -> None:
             story.order_to_cash(buyer, seller, number)
 
 
-def _own_orders(story: _Story, folder: Path) -> None:
+def _own_orders(story: Story, folder: Path) -> None:
     """Whatever lies in a folder: each valid order to its invoice, each faulty file refused with its reason."""
     files = _files(folder, "**/*")
     if not files:

@@ -6,6 +6,7 @@ A back office and a connector see only these; maps carry them to and from X12 an
 
 from __future__ import annotations
 
+from gateway.documents.application_response import ApplicationResponse, DocumentResponse, LineResponse
 from gateway.documents.base import SCHEMA_VERSION, Code, Extension, SpelledElement
 from gateway.documents.codec import (
     KINDS,
@@ -18,6 +19,7 @@ from gateway.documents.codec import (
     parse_document,
     to_jsonable,
 )
+from gateway.documents.declarations import Declaration, DocumentReference
 from gateway.documents.envelope import (
     Envelope,
     EnvelopeSource,
@@ -38,16 +40,22 @@ from gateway.documents.order import (
     OrderChangeAcknowledgment,
     OrderLine,
 )
+from gateway.documents.receipt_advice import ReceiptAdvice, ReceiptLine
 from gateway.documents.ship_notice import OrderRef, ShipNotice, Unit
+from gateway.documents.totals import MonetaryTotals, OrderTotals, PriceBase
 
 __all__ = [
     "KINDS",
     "SCHEMA_VERSION",
     "AcknowledgedLine",
+    "ApplicationResponse",
     "ChangedLine",
     "Code",
+    "Declaration",
     "Document",
     "DocumentError",
+    "DocumentReference",
+    "DocumentResponse",
     "Envelope",
     "EnvelopeSource",
     "Extension",
@@ -60,13 +68,19 @@ __all__ = [
     "InvoiceLine",
     "InvoiceTotals",
     "LineAcknowledgment",
+    "LineResponse",
     "Link",
+    "MonetaryTotals",
     "Order",
     "OrderAcknowledgment",
     "OrderChange",
     "OrderChangeAcknowledgment",
     "OrderLine",
     "OrderRef",
+    "OrderTotals",
+    "PriceBase",
+    "ReceiptAdvice",
+    "ReceiptLine",
     "SeparatorsSource",
     "ShipNotice",
     "SpelledElement",

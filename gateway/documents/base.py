@@ -126,33 +126,60 @@ class SpelledElement(DocumentModel):
 class Extension(DocumentModel):
     """Something received that the document's own fields do not carry, with the place it belongs to.
 
-    Exactly one of `segment`, `elements` and `received` is given. The writer merges entries back in their order, so a
-    document that was read and not edited is written with the segments it came with.
+    From a segmented standard exactly one of `segment`, `elements` and `received` is given; from XML `path` and one of
+    `xml`, `elements`, `order` and `via`. The writer merges entries back in their order, so a document that was read
+    and not edited is written with what it came with.
     """
 
     anchor: str
-    """The part of the document it belongs to: "header", "detail", "summary" or the `anchor` of an object."""
-    ordinal: int
-    """How many items that we write ourselves stand before it within its anchor."""
-    of: int
-    """How many items we wrote for the anchor when it was read; another count now means it was edited."""
+    """The part of the document it belongs to: "header", "detail", "summary" or the `anchor` of an object; for XML
+    "header" is the document itself."""
+    ordinal: int = 0
+    """How many items that we write ourselves stand before it within its anchor; for `xml`, how many elements of its
+    name stood before it."""
+    of: int = 0
+    """How many items we wrote for the anchor when it was read; another count now means it was edited. With `entry`:
+    the number of entries of its list."""
     tag: str | None = None
-    """The segment's tag for `elements`."""
+    """The segment's tag for `elements`; "table:NAME" for the codes that this document uses for our words."""
     segment: Elements | None = None
     """A received segment, tag first, which no field carries."""
     elements: dict[str, SpelledElement] | None = None
-    """Differences in spelling of one segment, by element number."""
+    """Differences in spelling, by element number of a segment; in XML by "@attribute", or "." for the text. `false` as
+    the received form says that it was not there."""
     received: list[Any] | None = None
     """A run of received items that takes the place of `written` while that is unchanged; empty means omitted."""
     written: list[Any] | None = None
     """What our writer makes of the same run: segments, or "@" with the anchor of an object."""
+    path: str | None = None
+    """XML: the element it is about, below that of the anchor or entry ("cac:LineItem/cac:Item"); "" for that itself."""
+    entry: str | None = None
+    """XML: the entry of a list, below the anchor's object, that it belongs to ("allowances_charges[1]")."""
+    like: str | None = None
+    """XML: a digest of that entry's fields, to find it again when entries before it were removed."""
+    xml: str | None = None
+    """XML: an element that no field carries, with everything in it, in our own prefixes."""
+    order: list[str] | None = None
+    """XML: the children of `path` as they stood, where that is not the order of the schema."""
+    via: dict[str, list[int]] | None = None
+    """XML: fields and lists → numbers of the rules that read them, where the writer would choose other ones."""
 
     @property
-    def form(self) -> Literal["segment", "elements", "replaced"]:
-        """Which of the three kinds of entry this is."""
+    def form(self) -> Literal["segment", "elements", "replaced", "xml", "values", "order", "via"]:
+        """Which kind of entry this is; the last four are from XML."""
+        if self.path is not None:
+            return self._xml_form
         if self.segment is not None:
             return "segment"
         return "elements" if self.elements is not None else "replaced"
+
+    @property
+    def _xml_form(self) -> Literal["xml", "values", "order", "via"]:
+        if self.xml is not None:
+            return "xml"
+        if self.order is not None:
+            return "order"
+        return "via" if self.via is not None else "values"
 
 
 def new_list() -> Any:

@@ -10,10 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.documents.application_response import ApplicationResponse
 from gateway.documents.explain import FieldError, clipped, explain
 from gateway.documents.inventory_advice import InventoryAdvice
 from gateway.documents.invoice import Invoice
 from gateway.documents.order import Order, OrderAcknowledgment, OrderChange, OrderChangeAcknowledgment
+from gateway.documents.receipt_advice import ReceiptAdvice
 from gateway.documents.ship_notice import ShipNotice
 
 __all__ = [
@@ -31,7 +33,15 @@ __all__ = [
 
 #: Any canonical document.
 Document = (
-    Order | OrderAcknowledgment | OrderChange | OrderChangeAcknowledgment | ShipNotice | Invoice | InventoryAdvice
+    Order
+    | OrderAcknowledgment
+    | OrderChange
+    | OrderChangeAcknowledgment
+    | ShipNotice
+    | ReceiptAdvice
+    | Invoice
+    | InventoryAdvice
+    | ApplicationResponse
 )
 
 #: The class of each kind.
@@ -41,8 +51,10 @@ KINDS: dict[str, type[Document]] = {
     "order_change": OrderChange,
     "order_change_acknowledgment": OrderChangeAcknowledgment,
     "ship_notice": ShipNotice,
+    "receipt_advice": ReceiptAdvice,
     "invoice": Invoice,
     "inventory_advice": InventoryAdvice,
+    "application_response": ApplicationResponse,
 }
 
 _SCHEMA_BASE = "https://json-schema.org/draft/2020-12/schema"
@@ -152,15 +164,19 @@ def json_schemas() -> dict[str, dict[str, Any]]:
 def business_key(document: Document) -> str:
     """What makes the document the same business fact again, for one partner (kind and number, and what varies).
 
-    Order: number and release. Change: number, release and sequence. Ship notice: number. Invoice: number, year and
-    type. Inventory advice: number. Parts are joined by "/"; the partner is the caller's part of the key.
+    Order: number and release; its acknowledgment: also the date and number of the answer. Change: number, release and
+    sequence (or the number of the change itself). Invoice: number, year and type. Ship notice, receipt advice,
+    inventory advice and application response: number. Parts are joined by "/"; the partner is the caller's part.
     """
     parts: list[object] = [document.number or ""]
     if isinstance(document, Order | OrderAcknowledgment):
         parts.append(document.release or "")
     if isinstance(document, OrderAcknowledgment):
         parts.append(document.issue_date or "")
-    if isinstance(document, OrderChange | OrderChangeAcknowledgment):
+        parts += [document.response_number] if document.response_number else []
+    if isinstance(document, OrderChange):
+        parts += [document.release or "", document.sequence or document.change_number or ""]
+    if isinstance(document, OrderChangeAcknowledgment):
         parts += [document.release or "", document.sequence or ""]
     if isinstance(document, Invoice):
         parts += [document.issue_date.year if document.issue_date else "", str(document.invoice_type or "")]

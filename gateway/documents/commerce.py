@@ -63,6 +63,14 @@ class Tax(DocumentModel):
     """Tax identification number (TXI09)."""
     line_id: str | None = None
     """TXI10."""
+    category: Code | None = None
+    """standard_rate, zero_rated, exempt, reverse_charge … (UBL TaxCategory/ID, UN/CEFACT 5305)."""
+    type_code: str | None = None
+    """The scheme's own type code, as received (UBL TaxScheme/TaxTypeCode)."""
+    exemption_code: Code | None = None
+    """Why it is exempt, as a code (UBL TaxExemptionReasonCode)."""
+    exemption_reason: str | None = None
+    """Why it is exempt, in words (UBL TaxExemptionReason)."""
 
 
 class AllowanceCharge(DocumentModel):
@@ -102,8 +110,13 @@ class AllowanceCharge(DocumentModel):
     """SAC16."""
     currency: str | None = None
     """Currency when it differs (CUR02)."""
+    base: Money | None = None
+    """The amount that it is a part of (UBL BaseAmount)."""
+    factor: Number | None = None
+    """The part of `base`, as sent: ten percent is 0.1 or 10, as the sender's profile says (UBL
+    MultiplierFactorNumeric)."""
     taxes: list[Tax] = new_list()
-    """Taxes on it (TXI within the loop)."""
+    """Taxes on it (TXI within the loop; UBL TaxCategory)."""
 
 
 class PaymentTerms(DocumentModel):
@@ -179,6 +192,8 @@ class FreightTerms(DocumentModel):
     """FOB08."""
     risk_description: str | None = None
     """FOB09."""
+    special_terms: str | None = None
+    """Special terms in words (UBL SpecialTerms)."""
 
 
 class FulfilmentTerms(DocumentModel):

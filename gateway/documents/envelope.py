@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from gateway.documents.base import Clock, Code, Day, DocumentModel, Extension, new_list
 
 __all__ = [
@@ -14,7 +16,10 @@ __all__ = [
     "Header",
     "InterchangeSource",
     "Link",
+    "SbdhSource",
     "SeparatorsSource",
+    "XmlIdSource",
+    "XmlSource",
 ]
 
 
@@ -89,6 +94,63 @@ class GroupSource(DocumentModel):
     """GS08, release and guide together ("004010VICS")."""
 
 
+class XmlIdSource(DocumentModel):
+    """One identifier of a sender or receiver, as an XML document names it; never a secret."""
+
+    scheme: str | None = None
+    """Scheme or domain ("0088", "DUNS")."""
+    value: str
+    """The identifier."""
+
+
+class SbdhSource(DocumentModel):
+    """The StandardBusinessDocumentHeader around the document as received."""
+
+    instance: str | None = None
+    """DocumentIdentification/InstanceIdentifier."""
+    type: str | None = None
+    """DocumentIdentification/Type."""
+    standard: str | None = None
+    """DocumentIdentification/Standard."""
+    created: str | None = None
+    """DocumentIdentification/CreationDateAndTime."""
+    sender: list[XmlIdSource] = new_list()
+    """Sender/Identifier."""
+    receiver: list[XmlIdSource] = new_list()
+    """Receiver/Identifier."""
+    scopes: dict[str, str] = Field(default_factory=dict)
+    """BusinessScope: type → InstanceIdentifier."""
+
+
+class XmlSource(DocumentModel):
+    """The wrapping of an XML document as received, without secrets."""
+
+    namespace: str | None = None
+    """Namespace of the root element (UBL)."""
+    customization: str | None = None
+    """cbc:CustomizationID."""
+    profile: str | None = None
+    """cbc:ProfileID."""
+    version: str | None = None
+    """The release that the document names ("2.1", "1.2.063")."""
+    payload_id: str | None = None
+    """cXML payloadID."""
+    timestamp: str | None = None
+    """cXML timestamp."""
+    deployment: str | None = None
+    """cXML deploymentMode: production or test."""
+    header: str | None = None
+    """cXML Header as text, its SharedSecret masked; for people."""
+    sender: list[XmlIdSource] = new_list()
+    """Who it says it is from: endpoint and party ids (UBL), From credentials (cXML)."""
+    receiver: list[XmlIdSource] = new_list()
+    """Who it says it is for: endpoint and party ids (UBL), To credentials (cXML)."""
+    transmitter: list[XmlIdSource] = new_list()
+    """cXML Sender credentials: who opened the connection."""
+    sbdh: SbdhSource | None = None
+    """The StandardBusinessDocumentHeader."""
+
+
 class EnvelopeSource(DocumentModel):
     """The wrapping a document was received in, kept so that it can be written the same way again."""
 
@@ -108,6 +170,8 @@ class EnvelopeSource(DocumentModel):
     """The interchange header."""
     group: GroupSource | None = None
     """The functional group header."""
+    xml: XmlSource | None = None
+    """The wrapping of an XML document."""
 
 
 class Envelope(DocumentModel):

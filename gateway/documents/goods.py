@@ -17,6 +17,7 @@ __all__ = [
     "Measurement",
     "Pack",
     "Price",
+    "Property",
     "item_id_of",
 ]
 
@@ -30,11 +31,28 @@ class ItemId(DocumentModel):
     """The partner's qualifier ("UP")."""
     value: str | None = None
     """The identification, verbatim."""
+    list_id: str | None = None
+    """The list that the value is taken from ("UNSPSC") (UBL ItemClassificationCode listID, cXML domain)."""
+    agency: str | None = None
+    """Who keeps the scheme or list (UBL schemeAgencyID, listAgencyID)."""
 
 
 def item_id_of(ids: list[ItemId], *schemes: str) -> str | None:
     """The first identification under one of the schemes, in the order of the schemes."""
     return next((entry.value for scheme in schemes for entry in ids if entry.scheme == scheme), None)
+
+
+class Property(DocumentModel):
+    """A named property of an item (UBL AdditionalItemProperty, cXML Extrinsic)."""
+
+    name: str | None = None
+    """What it is ("Paint type") (Name)."""
+    value: str | None = None
+    """Its value (Value)."""
+    quantity: Number | None = None
+    """Its value as a quantity (ValueQuantity)."""
+    unit: str | None = None
+    """Unit of measure of `quantity`."""
 
 
 class Measurement(DocumentModel):

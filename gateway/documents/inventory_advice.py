@@ -5,11 +5,22 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from gateway.documents.base import Code, DocumentModel, new_list
+from gateway.documents.base import Code, DocumentModel, Money, new_list
 from gateway.documents.commerce import Amount, Tax
+from gateway.documents.declarations import Declaration
 from gateway.documents.envelope import Header
 from gateway.documents.facts import BusinessDate, Contact, Note, Reference, reference_of
-from gateway.documents.goods import Description, Destination, ItemId, LeadTime, Measurement, Pack, Price, item_id_of
+from gateway.documents.goods import (
+    Description,
+    Destination,
+    ItemId,
+    LeadTime,
+    Measurement,
+    Pack,
+    Price,
+    Property,
+    item_id_of,
+)
 from gateway.documents.logistics import Handling, Load, Packaging
 from gateway.documents.parties import Party, party_of
 from gateway.documents.quantities import Quantity, Schedule
@@ -24,8 +35,12 @@ class InventoryLine(DocumentModel):
     """Set by the reader; leave it out in a document written by hand."""
     line_id: str | None = None
     """LIN01, verbatim."""
+    value: Money | None = None
+    """Worth of the quantity on hand (UBL InventoryValueAmount)."""
     item_ids: list[ItemId] = new_list()
     """LIN02-31."""
+    properties: list[Property] = new_list()
+    """Named properties of the item (UBL AdditionalItemProperty)."""
     descriptions: list[Description] = new_list()
     """PID."""
     measurements: list[Measurement] = new_list()
@@ -75,10 +90,12 @@ class InventoryLine(DocumentModel):
 
 
 class InventoryAdvice(Header):
-    """An inventory inquiry or advice (X12: 846)."""
+    """An inventory inquiry or advice (X12: 846; UBL InventoryReport)."""
 
     kind: Literal["inventory_advice"] = "inventory_advice"
     """Discriminates the documents."""
+    declaration: Declaration | None = None
+    """What the sender's file declares about itself (XML only)."""
     report_type: Code | None = None
     """seller_inventory, distributor_inventory … (BIA02)."""
     action: Code | None = None

@@ -8,8 +8,13 @@ from typing import Literal
 from gateway.documents.base import Code, Day, DocumentModel, Money, Number, new_list
 from gateway.documents.goods import Description
 from gateway.documents.lines import Line, TradeHeader
+from gateway.documents.totals import MonetaryTotals
 
 __all__ = ["Invoice", "InvoiceLine", "InvoiceTotals", "ShipmentSummary", "ShippedVia"]
+
+
+#: Invoice types by which the seller owes the amount.
+_CREDITS = frozenset({"credit_note", "credit_memo", "consolidated_credit", "self_billed_credit_note"})
 
 
 class ShippedVia(DocumentModel):
@@ -58,11 +63,13 @@ class ShipmentSummary(DocumentModel):
     """PID below it."""
 
 
-class InvoiceTotals(DocumentModel):
-    """The totals (X12: TDS), in currency units here, cents on the wire."""
+class InvoiceTotals(MonetaryTotals):
+    """The totals (X12: TDS, in currency units here, cents on the wire; UBL LegalMonetaryTotal)."""
 
     total: Money | None = None
-    """Amount of the invoice (TDS01)."""
+    """Amount of the invoice with taxes, before what is prepaid (TDS01; UBL TaxInclusiveAmount)."""
+    payable: Money | None = None
+    """What is left to pay (UBL PayableAmount): `total` less `prepaid` plus `rounding`."""
     discountable: Money | None = None
     """Amount that the terms discount applies to (TDS02)."""
     discounted: Money | None = None
@@ -72,16 +79,21 @@ class InvoiceTotals(DocumentModel):
 
 
 class InvoiceLine(Line):
-    """One line of an invoice (X12: IT1 loop); `quantity` is the invoiced quantity."""
+    """One line of an invoice (X12: IT1 loop; UBL InvoiceLine, CreditNoteLine); `quantity` is the invoiced quantity."""
 
     shipped_via: list[ShippedVia] = new_list()
     """CAD."""
     order_number: str | None = None
-    """The buyer's order number of this line when the invoice covers several orders; back office use."""
+    """The buyer's order number of this line when the invoice covers several orders (UBL
+    OrderLineReference/OrderReference/ID); X12 does not carry it."""
+    order_date: Day | None = None
+    """Date of that order (UBL OrderLineReference/OrderReference/IssueDate)."""
+    lines: list[InvoiceLine] = new_list()
+    """Lines that explain this one; their amounts are within its own (UBL SubInvoiceLine)."""
 
 
 class Invoice(TradeHeader):
-    """An invoice or credit note (X12: 810)."""
+    """An invoice or credit note (X12: 810; UBL Invoice, CreditNote; cXML InvoiceDetailRequest)."""
 
     kind: Literal["invoice"] = "invoice"
     """Discriminates the documents."""
@@ -98,7 +110,13 @@ class Invoice(TradeHeader):
     action: Code | None = None
     """BIG09."""
     related_invoice: str | None = None
-    """BIG10."""
+    """The invoice that a credit note corrects (BIG10; UBL BillingReference/InvoiceDocumentReference/ID)."""
+    related_invoice_date: Day | None = None
+    """Its date (UBL BillingReference/InvoiceDocumentReference/IssueDate)."""
+    seller_order_number: str | None = None
+    """The seller's own order number (UBL OrderReference/SalesOrderID)."""
+    tax_point_date: Day | None = None
+    """Day on which the tax falls due (UBL TaxPointDate)."""
     structure: Code | None = None
     """BIG11 (from 005010 on)."""
     lines: list[InvoiceLine] = new_list()
@@ -112,8 +130,10 @@ class Invoice(TradeHeader):
 
     @property
     def is_credit(self) -> bool:
-        """True for a credit note."""
-        return self.invoice_type is not None and self.invoice_type.value in {"credit_note", "credit_memo"}
+        """True for a credit note: by its type, or received as a UBL CreditNote without one."""
+        if self.invoice_type is not None:
+            return self.invoice_type.value in _CREDITS
+        return self.source is not None and self.source.set_id == "CreditNote"
 
     def computed_total(self) -> Decimal:
         """Lines plus charges minus allowances plus taxes, unrounded; what `totals.total` is checked against."""
@@ -125,3 +145,6 @@ class Invoice(TradeHeader):
             total += sum((tax.amount or Decimal(0) for tax in entry.taxes), Decimal(0))
         taxes = [tax for line in self.lines for tax in line.taxes] + self.taxes
         return total + sum((tax.amount or Decimal(0) for tax in taxes), Decimal(0))
+
+
+InvoiceLine.model_rebuild()

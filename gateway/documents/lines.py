@@ -16,6 +16,7 @@ from gateway.documents.commerce import (
     Tax,
     TaxRegistration,
 )
+from gateway.documents.declarations import Declaration, DocumentReference
 from gateway.documents.envelope import Header
 from gateway.documents.facts import BusinessDate, Contact, Note, Reference, date_of, reference_of
 from gateway.documents.goods import (
@@ -27,22 +28,29 @@ from gateway.documents.goods import (
     Measurement,
     Pack,
     Price,
+    Property,
     item_id_of,
 )
 from gateway.documents.logistics import Equipment, Handling, Load, Mark, Packaging, Paperwork, Routing
 from gateway.documents.parties import Party, party_of
+from gateway.documents.payment import PaymentMeans
 from gateway.documents.quantities import Quantity, Schedule
+from gateway.documents.totals import PriceBase
 
 __all__ = ["Line", "SummaryTotals", "TradeHeader"]
 
 
 class Line(DocumentModel):
-    """The common core of a line (X12: the PO1, POC or IT1 loop)."""
+    """The common core of a line (X12: the PO1, POC or IT1 loop; UBL LineItem, InvoiceLine)."""
 
     anchor: str | None = None
     """Set by the reader; leave it out in a document written by hand."""
     line_id: str | None = None
-    """The buyer's line number, verbatim: "001" is not "1" (PO101, IT101)."""
+    """The buyer's line number, verbatim: "001" is not "1" (PO101, IT101; UBL LineItem/ID)."""
+    position: str | None = None
+    """The line's own number in a document that answers an order, beside the order's (UBL InvoiceLine/ID)."""
+    seller_line_id: str | None = None
+    """The seller's number for the line (UBL SalesOrderID of a LineItem, SalesOrderLineID)."""
     quantity: Number | None = None
     """Ordered or invoiced quantity (PO102, IT102)."""
     unit: str | None = None
@@ -51,8 +59,22 @@ class Line(DocumentModel):
     """Price per unit, or as `price_basis` says (PO104, IT104)."""
     price_basis: Code | None = None
     """per_each, per_case, catalog … (PO105, IT105)."""
+    price_base: PriceBase | None = None
+    """The price as written for more than one unit (UBL Price with a BaseQuantity other than 1)."""
+    net_amount: Money | None = None
+    """Amount of the line before taxes as the sender states it (UBL LineExtensionAmount); `amount` computes it."""
+    tax_total: Money | None = None
+    """Sum of the line's taxes as the sender states it (UBL TotalTaxAmount, TaxTotal/TaxAmount)."""
+    price_allowances: list[AllowanceCharge] = new_list()
+    """Allowances that the price has already been lowered by (UBL Price/AllowanceCharge)."""
     item_ids: list[ItemId] = new_list()
     """Identifications and attributes, in the partner's order (PO106-125)."""
+    properties: list[Property] = new_list()
+    """Named properties of the item (UBL AdditionalItemProperty)."""
+    accounting_cost: str | None = None
+    """Where the buyer books it, in words (UBL AccountingCost)."""
+    accounting_code: str | None = None
+    """Where the buyer books it, as a code (UBL AccountingCostCode)."""
     descriptions: list[Description] = new_list()
     """PID."""
     currency: str | None = None
@@ -113,6 +135,8 @@ class Line(DocumentModel):
     """Kit or prepack parts (SLN)."""
     amounts: list[Amount] = new_list()
     """AMT."""
+    documents: list[DocumentReference] = new_list()
+    """Papers of this line (UBL DocumentReference)."""
 
     def item_id(self, *schemes: str) -> str | None:
         """The first item id under one of the schemes ("vendor_item", "gtin_12"), in the order of the schemes."""
@@ -152,8 +176,10 @@ class SummaryTotals(DocumentModel):
 class TradeHeader(Header):
     """The commercial header of an order, its acknowledgment or change, and in part of an invoice."""
 
+    declaration: Declaration | None = None
+    """What the sender's file declares about itself (XML only)."""
     currency: str | None = None
-    """ISO 4217 code of every amount ("USD") (CUR02)."""
+    """ISO 4217 code of every amount ("USD") (CUR02; UBL DocumentCurrencyCode)."""
     currency_party: Code | None = None
     """Whose currency it is (CUR01); the seller's when absent."""
     exchange_rate: Number | None = None
@@ -214,6 +240,16 @@ class TradeHeader(Header):
     """N9 with MSG or MTX; NTE."""
     parties: list[Party] = new_list()
     """N1."""
+    documents: list[DocumentReference] = new_list()
+    """Papers referred to or enclosed (UBL AdditionalDocumentReference and its like)."""
+    accounting_cost: str | None = None
+    """Where the buyer books it, in words (UBL AccountingCost)."""
+    accounting_code: str | None = None
+    """Where the buyer books it, as a code (UBL AccountingCostCode)."""
+    payment_means: list[PaymentMeans] = new_list()
+    """Ways to pay, with the accounts (UBL PaymentMeans)."""
+    tax_total: Money | None = None
+    """Sum of the taxes as the sender states it (UBL TaxTotal/TaxAmount)."""
     payment: Payment | None = None
     """Payment facts of the back office; X12 does not carry them."""
     summary: SummaryTotals | None = None

@@ -9,6 +9,7 @@ from gateway.documents.base import Code, Day, DocumentModel, Number, new_list
 from gateway.documents.facts import BusinessDate
 from gateway.documents.goods import ItemId
 from gateway.documents.lines import Line, TradeHeader
+from gateway.documents.totals import OrderTotals
 
 __all__ = [
     "AcknowledgedLine",
@@ -24,7 +25,10 @@ __all__ = [
 
 
 class OrderLine(Line):
-    """One line of an order (X12: PO1 loop)."""
+    """One line of an order (X12: PO1 loop; UBL OrderLine)."""
+
+    status: Code | None = None
+    """What the buyer says of the line in a full order: added, changed, accepted … (UBL LineStatusCode)."""
 
 
 class OrderHeader(TradeHeader):
@@ -44,6 +48,10 @@ class OrderHeader(TradeHeader):
     """BEG11, BCH13."""
     transaction_type: Code | None = None
     """BEG12, BAK10, BCH15."""
+    terms_text: str | None = None
+    """Conditions of the trade in words (UBL TransactionConditions/Description)."""
+    totals: OrderTotals | None = None
+    """Totals that the sender expects (UBL AnticipatedMonetaryTotal)."""
 
     @property
     def requested_ship_date(self) -> datetime.date | None:
@@ -72,7 +80,7 @@ class OrderHeader(TradeHeader):
 
 
 class Order(OrderHeader):
-    """A purchase order (X12: 850)."""
+    """A purchase order (X12: 850; UBL Order; cXML OrderRequest)."""
 
     kind: Literal["order"] = "order"
     """Discriminates the documents."""
@@ -108,14 +116,17 @@ class LineAcknowledgment(DocumentModel):
 
 
 class AcknowledgedLine(Line):
-    """A line as ordered, with what the seller says to it."""
+    """A line as ordered, with what the seller says to it (UBL OrderLine of an OrderResponse)."""
 
     acknowledgments: list[LineAcknowledgment] = new_list()
     """One entry, or several when the line is split."""
 
 
 class OrderAcknowledgment(OrderHeader):
-    """The seller's answer to an order (X12: 855); `number` is the buyer's order number, `issue_date` the answer's."""
+    """The seller's answer to an order (X12: 855; UBL OrderResponse, OrderResponseSimple; cXML ConfirmationRequest).
+
+    `number` is the buyer's order number, `issue_date` the answer's date.
+    """
 
     kind: Literal["order_acknowledgment"] = "order_acknowledgment"
     """Discriminates the documents."""
@@ -127,6 +138,10 @@ class OrderAcknowledgment(OrderHeader):
     """BAK06."""
     seller_order_number: str | None = None
     """The seller's own order number (BAK08)."""
+    response_number: str | None = None
+    """The number of the answer itself (UBL OrderResponse ID, cXML confirmID); X12 has none."""
+    reject_text: str | None = None
+    """Why it is rejected, in words (UBL RejectionNote)."""
     lines: list[AcknowledgedLine] = new_list()
     """The lines in order; none when the header says it all."""
 
@@ -143,12 +158,19 @@ class ChangedLine(Line):
 
 
 class OrderChange(OrderHeader):
-    """A buyer's change to an order (X12: 860); `number` is the order's number, `issue_date` the change's (BCH11)."""
+    """A buyer's change to an order (X12: 860; UBL OrderChange; with purpose cancellation UBL OrderCancellation).
+
+    `number` is the order's number, `issue_date` the change's (BCH11).
+    """
 
     kind: Literal["order_change"] = "order_change"
     """Discriminates the documents."""
     sequence: str | None = None
-    """Change order sequence number (BCH05)."""
+    """Change order sequence number (BCH05; UBL SequenceNumberID)."""
+    change_number: str | None = None
+    """The number of the change itself (UBL OrderChange ID); X12 has none."""
+    cancel_text: str | None = None
+    """Why it is cancelled, in words (UBL CancellationNote)."""
     order_date: Day | None = None
     """Date of the order (BCH06)."""
     request_reference: str | None = None

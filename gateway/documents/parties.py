@@ -8,7 +8,7 @@ from gateway.documents.base import Code, DocumentModel, Texts, new_list
 from gateway.documents.facts import BusinessDate, Contact, Reference
 from gateway.documents.quantities import Quantity
 
-__all__ = ["Address", "Party", "PartyId", "party_of"]
+__all__ = ["Address", "LegalEntity", "Party", "PartyId", "PartyTaxId", "Person", "party_of"]
 
 
 class PartyId(DocumentModel):
@@ -19,14 +19,24 @@ class PartyId(DocumentModel):
     code: str | None = None
     """The partner's qualifier (N103)."""
     value: str | None = None
-    """The identification, verbatim (N104)."""
+    """The identification, verbatim (N104; UBL PartyIdentification/ID)."""
+    agency: str | None = None
+    """Who keeps the scheme (UBL schemeAgencyID)."""
 
 
 class Address(DocumentModel):
-    """A postal address (X12: N3 and N4)."""
+    """A postal address (X12: N3 and N4; UBL PostalAddress, DeliveryAddress, Location/Address)."""
 
     lines: Texts = new_list()
-    """Street lines; a single string is one line (N3)."""
+    """Street lines; a single string is one line (N3; UBL StreetName, AdditionalStreetName, AddressLine)."""
+    building_number: str | None = None
+    """House number when it stands apart from the street (UBL BuildingNumber)."""
+    building: str | None = None
+    """Name of the building (UBL BuildingName)."""
+    post_box: str | None = None
+    """UBL Postbox."""
+    department: str | None = None
+    """Department at the address (UBL Department)."""
     city: str | None = None
     """N401."""
     region: str | None = None
@@ -43,8 +53,55 @@ class Address(DocumentModel):
     """Country subdivision other than `region` (N407, from 005010 on)."""
 
 
+class PartyTaxId(DocumentModel):
+    """A party's registration for a tax (UBL PartyTaxScheme; X12 has the header segment TAX instead)."""
+
+    id: str | None = None
+    """The tax or VAT number (CompanyID)."""
+    id_scheme: str | None = None
+    """Whose number it is, as received (CompanyID schemeID)."""
+    type: Code | None = None
+    """value_added, goods_and_services … (TaxScheme/ID)."""
+    type_code: str | None = None
+    """The scheme's own type code (TaxScheme/TaxTypeCode)."""
+    name: str | None = None
+    """Name the party is registered under (RegistrationName)."""
+    exemption_reason: str | None = None
+    """Why it is exempt (ExemptionReason)."""
+    address: Address | None = None
+    """Where it is registered (RegistrationAddress)."""
+
+
+class LegalEntity(DocumentModel):
+    """The party as a legal person (UBL PartyLegalEntity)."""
+
+    name: str | None = None
+    """Registered name (RegistrationName)."""
+    id: str | None = None
+    """Company registration number (CompanyID)."""
+    id_scheme: str | None = None
+    """Whose number it is, as received (CompanyID schemeID)."""
+    form: str | None = None
+    """Legal form and the like (CompanyLegalForm)."""
+    address: Address | None = None
+    """Registered seat (RegistrationAddress)."""
+
+
+class Person(DocumentModel):
+    """A person who stands for a party (UBL Person)."""
+
+    first_name: str | None = None
+    """FirstName."""
+    middle_name: str | None = None
+    """MiddleName."""
+    family_name: str | None = None
+    """FamilyName."""
+    job_title: str | None = None
+    """JobTitle."""
+
+
 class Party(DocumentModel):
-    """One party of the trade with its identifications, address and contacts (X12: N1 loop)."""
+    """One party of the trade with its identifications, address and contacts (X12: N1 loop; UBL Party)."""
 
     anchor: str | None = None
     """Set by the reader; leave it out in a document written by hand."""
@@ -72,6 +129,16 @@ class Party(DocumentModel):
     """The part of a line that is for this party (QTY in the N1 loop of a line)."""
     dates: list[BusinessDate] = new_list()
     """Dates of this party's part of a line (DTM in the N1 loop of a line)."""
+    endpoint: PartyId | None = None
+    """Electronic address that documents are sent to (UBL EndpointID)."""
+    tax_ids: list[PartyTaxId] = new_list()
+    """Registrations for taxes (UBL PartyTaxScheme)."""
+    legal_entities: list[LegalEntity] = new_list()
+    """The party as a legal person (UBL PartyLegalEntity)."""
+    people: list[Person] = new_list()
+    """Persons who stand for it (UBL Person)."""
+    website: str | None = None
+    """UBL WebsiteURI, cXML URL."""
 
     def id_under(self, scheme: str) -> str | None:
         """The identification under a scheme ("gln"), or None."""

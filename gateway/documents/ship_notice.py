@@ -8,9 +8,10 @@ from typing import Literal
 
 from gateway.documents.base import Code, Day, DocumentModel, Money, Number, new_list
 from gateway.documents.commerce import AllowanceCharge, FreightTerms
+from gateway.documents.declarations import Declaration, DocumentReference
 from gateway.documents.envelope import Header
 from gateway.documents.facts import BusinessDate, Contact, Note, Reference, date_of, reference_of
-from gateway.documents.goods import Component, Description, Destination, ItemId, Measurement, Pack, item_id_of
+from gateway.documents.goods import Component, Description, Destination, ItemId, Measurement, Pack, Property, item_id_of
 from gateway.documents.logistics import Equipment, Handling, Load, Mark, Packaging, Paperwork, Routing
 from gateway.documents.parties import Party, party_of
 
@@ -18,7 +19,7 @@ __all__ = ["OrderRef", "Pallet", "ShipNotice", "Unit"]
 
 
 class OrderRef(DocumentModel):
-    """The order that a part of the shipment answers (X12: PRF)."""
+    """The order that a part of the shipment answers (X12: PRF; UBL OrderReference)."""
 
     number: str | None = None
     """The buyer's order number (PRF01)."""
@@ -34,6 +35,8 @@ class OrderRef(DocumentModel):
     """PRF06."""
     order_type: Code | None = None
     """PRF07."""
+    seller_order_number: str | None = None
+    """The seller's own order number (UBL SalesOrderID)."""
 
 
 class Pallet(DocumentModel):
@@ -79,7 +82,15 @@ class Unit(DocumentModel):
     order: OrderRef | None = None
     """The order (order level)."""
     line_id: str | None = None
-    """The line of the order, verbatim (LIN01, or SN101 when there is no LIN01)."""
+    """The line of the order, verbatim (LIN01, or SN101 when there is no LIN01; UBL OrderLineReference/LineID)."""
+    position: str | None = None
+    """The line's own number in the notice, beside the order's (UBL DespatchLine/ID)."""
+    seller_line_id: str | None = None
+    """The seller's number for the line (UBL OrderLineReference/SalesOrderLineID)."""
+    shipment_id: str | None = None
+    """The shipment's own id (shipment level; UBL Shipment/ID)."""
+    consignment_id: str | None = None
+    """The consignment that carries it (shipment level; UBL Consignment/ID)."""
     status_line_id: str | None = None
     """SN101 when it stands beside LIN01."""
     item_ids: list[ItemId] = new_list()
@@ -96,6 +107,18 @@ class Unit(DocumentModel):
     """SN106."""
     status: Code | None = None
     """Line status (SN108)."""
+    outstanding: Number | None = None
+    """Quantity that is still to come (UBL OutstandingQuantity)."""
+    outstanding_reason: str | None = None
+    """Why, in words (UBL OutstandingReason)."""
+    backordered: Number | None = None
+    """Quantity on backorder, of those still to come (UBL BackorderQuantity)."""
+    backorder_reason: str | None = None
+    """Why, in words (UBL BackorderReason)."""
+    oversupplied: Number | None = None
+    """Quantity beyond what was ordered (UBL OversupplyQuantity)."""
+    properties: list[Property] = new_list()
+    """Named properties of the item (UBL AdditionalItemProperty)."""
     components: list[Component] = new_list()
     """SLN."""
     packs: list[Pack] = new_list()
@@ -140,6 +163,8 @@ class Unit(DocumentModel):
     """SAC."""
     notes: list[Note] = new_list()
     """Text."""
+    documents: list[DocumentReference] = new_list()
+    """Papers of this part (UBL DocumentReference)."""
     units: list[Unit] = new_list()
     """What is inside or below this unit."""
 
@@ -177,10 +202,19 @@ class Unit(DocumentModel):
 
 
 class ShipNotice(Header):
-    """An advance ship notice (X12: 856); a second shipment of an order is a notice with a number of its own."""
+    """An advance ship notice (X12: 856; UBL DespatchAdvice; cXML ShipNoticeRequest).
+
+    A second shipment of an order is a notice with a number of its own.
+    """
 
     kind: Literal["ship_notice"] = "ship_notice"
     """Discriminates the documents."""
+    declaration: Declaration | None = None
+    """What the sender's file declares about itself (XML only)."""
+    notice_type: Code | None = None
+    """Kind of notice (UBL DespatchAdviceTypeCode)."""
+    notes: list[Note] = new_list()
+    """Text (UBL Note); the notice of X12 has none in its header."""
     structure: Code | None = None
     """Order of the levels: shipment_order_pack_item, shipment_order_item, … (BSN05)."""
     transaction_type: Code | None = None

@@ -38,12 +38,16 @@ class CodeTable:
     codes: Mapping[str, str]
 
     @classmethod
-    def of(cls, name: str, words: Mapping[str, str]) -> CodeTable:
-        """The first code of a word is the one that is written for it."""
+    def of(cls, name: str, words: Mapping[str, str | list[str]]) -> CodeTable:
+        """The first code of a word is the one that is written for it; a code may serve further words."""
         codes: dict[str, str] = {}
-        for code, word in words.items():
-            codes.setdefault(word, code)
-        return cls(name, dict(words), codes)
+        first: dict[str, str] = {}
+        for code, named in words.items():
+            several = [named] if isinstance(named, str) else [str(word) for word in named]
+            first[code] = several[0] if several else code
+            for word in several:
+                codes.setdefault(word, code)
+        return cls(name, first, codes)
 
     def spell(self, word: str | None, code: str | None) -> str:
         """The code to write. The partner's code is used while it means the word; else the word decides."""

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway.documents import KINDS
+from gateway.mapping.checks import check_keys, resolve_path, where_of
 from gateway.mapping.converters import PLAIN, CodeTable, Converter, code_converter, implied, word_converter
 from gateway.mapping.errors import nearest
 from gateway.mapping.places import Place, section_place
@@ -21,10 +22,9 @@ from gateway.mapping.rules import (
     Path,
     Rule,
     SegmentRule,
-    Where,
 )
 from gateway.mapping.source import SECTIONS, Rows, Source, Table
-from gateway.mapping.targets import Target, TargetError, resolve
+from gateway.mapping.targets import Target
 from gateway.standards.edi.schema import Release, load_release
 
 __all__ = ["ParsedMap", "parse_map"]
@@ -99,7 +99,7 @@ class _Parser:
     # -- segments ---------------------------------------------------------------------------------------------------
 
     def _segment(self, row: Table, place: Place, model: type[BaseModel] | None) -> SegmentRule:
-        _check_keys(row, _SEGMENT_KEYS, "segment rule")
+        check_keys(row, _SEGMENT_KEYS, "segment rule")
         tag = str(row["segment"])
         if tag not in place.segments:
             raise row.error(f"segment {tag} does not stand in {place.name}.{nearest(tag, place.segments)}", "segment")
@@ -120,7 +120,7 @@ class _Parser:
             spread=paths["spread"],
             when=self._conditions(row, "when", tag),
             unless=self._conditions(row, "unless", tag),
-            where=self._where(row, inner),
+            where=where_of(row, inner),
             always=row.get("always") == "true" or any(field.required for field in fields),
         )
 
@@ -135,7 +135,7 @@ class _Parser:
             return Target("part", model), paths
         key = named[0]
         path = tuple(str(row[key]).split("."))
-        target = self._resolve(row, key, model, path)
+        target = resolve_path(row, key, model, path)
         wanted = "part" if key == "to" else "list"
         if target.kind != wanted:
             raise row.error(f'"{row[key]}" is a {target.kind}, and `{key}` needs a {wanted}.', key)
@@ -194,7 +194,7 @@ class _Parser:
         return self._plain_field(owner, key, spec, model, scalar=scalar)
 
     def _field_table(self, table: Table, model: type[BaseModel] | None) -> Field:
-        _check_keys(table, _FIELD_KEYS, "field")
+        check_keys(table, _FIELD_KEYS, "field")
         if "compute" not in table:
             return self._plain_field(table, "field", dict(table), model)
         kind, of = str(table["compute"]), str(table.get("of", ""))
@@ -204,7 +204,7 @@ class _Parser:
         condition = tuple(str(table["if"]).split(".")) if "if" in table else None
         converter = None
         if condition is not None:
-            self._resolve(table, "if", model, condition)
+            resolve_path(table, "if", model, condition)
             converter = self._converter(table, "as", str(table.get("as", "decimal")))
         return Field(
             element=0,
@@ -230,7 +230,7 @@ class _Parser:
             raise owner.error(f'"{text}": the word converter, and only it, takes two fields (type,code).', key)
         paths = [() if name == "." else tuple(name.split(".")) for name in names]
         for path in paths:
-            target = self._resolve(owner, key, None if scalar else model, path)
+            target = resolve_path(owner, key, None if scalar else model, path)
             wanted = "text" if converter.type == "word" else converter.type
             if target.kind != wanted:
                 raise owner.error(
@@ -269,7 +269,7 @@ class _Parser:
     def _group(self, row: Table, table: Any, tag: str, model: type[BaseModel] | None, *, spread: bool) -> Groups:
         if not isinstance(table, Table):
             raise row.error("groups is a mapping {from, to, list, fields}.", "groups")
-        _check_keys(table, _GROUP_KEYS, "groups")
+        check_keys(table, _GROUP_KEYS, "groups")
         first, last = (str(table.get(key, "")) for key in ("from", "to"))
         specs = table.get("fields")
         if not first.isdigit() or not last.isdigit() or not isinstance(specs, Rows) or not specs:
@@ -282,7 +282,7 @@ class _Parser:
             raise table.error("groups names its `list`, except in a spread.", "list")
         if not spread:
             items = tuple(str(table["list"]).split("."))
-            target = self._resolve(table, "list", model, items)
+            target = resolve_path(table, "list", model, items)
             if target.kind != "list":
                 raise table.error(f'"{table["list"]}" is not a list.', "list")
             entry, scalar = target.model, target.model is None
@@ -295,7 +295,7 @@ class _Parser:
     # -- loops ------------------------------------------------------------------------------------------------------
 
     def _loop(self, row: Table, place: Place, model: type[BaseModel] | None) -> LoopRule:
-        _check_keys(row, _LOOP_KEYS, "loop rule")
+        check_keys(row, _LOOP_KEYS, "loop rule")
         name = str(row["loop"])
         inner = place.loops.get(name)
         if inner is None:
@@ -314,7 +314,7 @@ class _Parser:
             anchor=anchor,
             when=self._conditions(row, "when", inner.trigger),
             unless=self._conditions(row, "unless", inner.trigger),
-            where=self._where(row, target.model),
+            where=where_of(row, target.model),
             ranks=inner.ranks,
         )
 
@@ -325,14 +325,14 @@ class _Parser:
         return anchor
 
     def _hierarchy(self, row: Table, place: Place, model: type[BaseModel] | None) -> HierarchyRule:
-        _check_keys(row, _HIERARCHY_KEYS, "hierarchy rule")
+        check_keys(row, _HIERARCHY_KEYS, "hierarchy rule")
         inner = place.loops.get("HL")
         if inner is None:
             raise row.error(f"there is no HL loop in {place.name}.", "hierarchy")
         items = tuple(str(row["hierarchy"]).split("."))
-        target = self._resolve(row, "hierarchy", model, items)
+        target = resolve_path(row, "hierarchy", model, items)
         children = str(row.get("children", ""))
-        if self._resolve(row, "children", target.model, (children,)) != target:
+        if resolve_path(row, "children", target.model, (children,)) != target:
             raise row.error(f'"{children}" must hold the same kind of objects as "{row["hierarchy"]}".', "children")
         levels = row.get("levels")
         if isinstance(levels, Table):
@@ -366,33 +366,3 @@ class _Parser:
             allowed = values if isinstance(values, Rows) else [values]
             conditions.append((int(number), frozenset(str(value) for value in allowed)))
         return tuple(conditions)
-
-    def _where(self, row: Table, model: type[BaseModel] | None) -> Where:
-        raw = row.get("where")
-        if raw is None:
-            return ()
-        if not isinstance(raw, Table):
-            raise row.error("where is a mapping from field to absent, present or values.", "where")
-        tests: list[tuple[tuple[Path, ...], frozenset[str] | bool | None]] = []
-        for names, values in raw.items():
-            paths = tuple(tuple(name.split(".")) for name in names.split(","))
-            for path in paths:
-                self._resolve(raw, names, model, path)
-            if values in ("absent", "present"):
-                tests.append((paths, None if values == "absent" else True))
-            else:
-                allowed = values if isinstance(values, Rows) else [values]
-                tests.append((paths, frozenset(str(value) for value in allowed)))
-        return tuple(tests)
-
-    def _resolve(self, owner: Table, key: str, model: type[BaseModel] | None, path: Path) -> Target:
-        try:
-            return resolve(model, path)
-        except TargetError as error:
-            raise owner.error(str(error), key) from None
-
-
-def _check_keys(table: Table, allowed: frozenset[str], what: str) -> None:
-    for key in table:
-        if key not in allowed:
-            raise table.error(f'"{key}" is not a part of a {what}.{nearest(key, allowed)}', key)

@@ -4,14 +4,50 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, overload
 
 from gateway.mapping.engine import CompiledMap, compile_map
 from gateway.mapping.errors import MapError, nearest
 from gateway.mapping.parse import parse_map
 from gateway.mapping.source import load_source
+from gateway.mapping.xml.engine import XmlMap, compile_xml_map
+from gateway.mapping.xml.parse import parse_xml_map
 from gateway.resources import find, iter_files
 
+#: Standards whose documents are XML.
+_XML = ("ubl", "cxml")
+
 __all__ = ["load_map", "load_map_file", "maps_available"]
+
+
+@overload
+def load_map(
+    standard: Literal["x12"],
+    version: str,
+    set_id: str,
+    overlay: Path | None = None,
+    workdir: Path | None = None,
+) -> CompiledMap: ...
+
+
+@overload
+def load_map(
+    standard: Literal["ubl", "cxml"],
+    version: str,
+    set_id: str,
+    overlay: Path | None = None,
+    workdir: Path | None = None,
+) -> XmlMap: ...
+
+
+@overload
+def load_map(
+    standard: str,
+    version: str,
+    set_id: str,
+    overlay: Path | None = None,
+    workdir: Path | None = None,
+) -> CompiledMap | XmlMap: ...
 
 
 def load_map(
@@ -20,10 +56,10 @@ def load_map(
     set_id: str,
     overlay: Path | None = None,
     workdir: Path | None = None,
-) -> CompiledMap:
-    """The map of a set, with a partner's overlay if given; compiled once and kept until a file of it changes.
+) -> CompiledMap | XmlMap:
+    """The map of a set (X12) or of a root element or request (XML), with a partner's overlay if given.
 
-    An operator's `maps/` in `workdir` hides the packaged file of the same name. Raises MapError when there is no such
+    Compiled once and kept until a file of it changes. An operator's `maps/` in `workdir` hides the packaged file of the same name. Raises MapError when there is no such
     map (naming those there are) or a file has a mistake (with file and line).
     """
     relative = f"maps/{standard}/{version}/{set_id}.yaml"
@@ -37,7 +73,7 @@ def load_map(
     return load_map_file(path, overlay)
 
 
-def load_map_file(path: Path, overlay: Path | None = None) -> CompiledMap:
+def load_map_file(path: Path, overlay: Path | None = None) -> CompiledMap | XmlMap:
     """The map in a file. Raises MapError."""
     return _compiled(path, overlay, _stamp(path), _stamp(overlay))
 
@@ -52,8 +88,11 @@ def _stamp(path: Path | None) -> int:
 
 
 @lru_cache(maxsize=256)
-def _compiled(path: Path, overlay: Path | None, _map_stamp: int, _overlay_stamp: int) -> CompiledMap:
-    return compile_map(parse_map(load_source(path, overlay)))
+def _compiled(path: Path, overlay: Path | None, _map_stamp: int, _overlay_stamp: int) -> CompiledMap | XmlMap:
+    source = load_source(path, overlay)
+    if source.top.get("standard") in _XML:
+        return compile_xml_map(parse_xml_map(source))
+    return compile_map(parse_map(source))
 
 
 def maps_available(workdir: Path | None = None) -> list[tuple[str, str, str]]:

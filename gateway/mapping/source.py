@@ -16,9 +16,12 @@ import yaml
 
 from gateway.mapping.errors import MapError, nearest
 
-__all__ = ["SECTIONS", "Rows", "Source", "Table", "load_source"]
+__all__ = ["RULES", "SECTIONS", "Rows", "Source", "Table", "load_source"]
 
+#: Sections of an X12 map; a map of XML documents has the one section `rules`.
 SECTIONS = ("header", "detail", "summary")
+RULES = "rules"
+_SECTIONS = (*SECTIONS, RULES)
 _TOP_KEYS = {
     "standard",
     "version",
@@ -30,7 +33,7 @@ _TOP_KEYS = {
     "tables",
     "fields",
     "blocks",
-    *SECTIONS,
+    *_SECTIONS,
 }
 _SHARED_KEYS = {"tables", "fields", "blocks", "use"}
 _OVERLAY_KEYS = {"change", "tables", "fields", "blocks"}
@@ -116,7 +119,7 @@ def _load(path: Path, digest: Any, chain: list[Path]) -> Source:
         _check_keys(shared, _SHARED_KEYS, "a shared file")
         _merge(source, shared)
     _merge(source, top)
-    for name in SECTIONS:
+    for name in _SECTIONS:
         if name in top:
             source.sections[name] = _rows(top, name)
     _apply_changes(source, top)
@@ -199,12 +202,26 @@ def _expand_rule(rule: Table, line: int, source: Source, within: tuple[str, ...]
     copy = rule.copied()
     if "rules" in copy:
         copy["rules"] = _expand(_rows(rule, "rules"), source, within)
+    if isinstance(copy.get("under"), Rows):
+        copy["under"] = _expand_levels(copy["under"], source, within)
     if isinstance(copy.get("levels"), Table):
         levels = copy["levels"].copied()
         for level in levels:
             levels[level] = _expand(_rows(levels, level), source, within)
         copy["levels"] = levels
     yield copy, line
+
+
+def _expand_levels(levels: Rows, source: Source, within: tuple[str, ...]) -> Rows:
+    """The levels of `under`, with the blocks of their rules in place."""
+    out = Rows()
+    out.file, out.line, out.lines = levels.file, levels.line, list(levels.lines)
+    for level in levels:
+        copy = level.copied() if isinstance(level, Table) else level
+        if isinstance(copy, Table) and "rules" in copy:
+            copy["rules"] = _expand(_rows(copy, "rules"), source, within)
+        out.append(copy)
+    return out
 
 
 def _apply_changes(source: Source, top: Table) -> None:
@@ -263,6 +280,8 @@ def _find(source: Source, change: Table) -> tuple[Rows, int]:
     if not isinstance(path, str):
         raise change.error("a change needs `at`: the path of a rule such as header.N1.PER.")
     section, *names = path.split(".")
+    if RULES in source.sections:
+        section, names = RULES, path.split(".")
     if section not in source.sections or not names:
         raise change.error(
             f'"{path}" does not start with a section and a rule.{nearest(section, source.sections)}', "at"
@@ -290,7 +309,10 @@ def _index_of(rows: Rows, name: str, change: Table) -> int:
 
 
 def _rule_id(rule: Table) -> str:
-    return next((str(rule[key]) for key in _RULE_NAMES if key in rule), "hierarchy")
+    named = next((str(rule[key]) for key in _RULE_NAMES if key in rule), None)
+    if named is None and "element" in rule:
+        return str(rule["element"]).rpartition("/")[2]
+    return named or next((key for key in ("hierarchy", "price") if key in rule), "fields")
 
 
 def _read(path: Path, digest: Any) -> Table:

@@ -24,6 +24,7 @@ _OURS = frozenset(
         "id",
         "kind",
         "links",
+        "price_base",
         "receiver",
         "role",
         "schema_version",

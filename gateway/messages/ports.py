@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "AnswerPort",
     "Delivery",
     "DeliveryOutcome",
     "DeliveryPort",
@@ -113,6 +114,22 @@ class InboundPort(Protocol):
 
     def earlier(self, transport: str, partner: str, transport_id: str) -> tuple[str, Answer | None] | None:
         """(wire SHA-256, answer) of the transmission that used this identity before, or None."""
+        ...
+
+
+class AnswerPort(Protocol):
+    """Answers that belong on the connection that brought a message: a cXML request wants its Response there."""
+
+    def partner_of(self, body: bytes) -> str | Answer:
+        """The partner that the content itself proves to be from, or the answer that refuses it."""
+        ...
+
+    def answer(self, partner: str, body: bytes) -> tuple[str, Answer] | None:
+        """(the message's own identity, its answer), or None when nothing beyond a receipt is wanted."""
+        ...
+
+    def conflict(self) -> Answer:
+        """The answer when that identity was used before for other bytes."""
         ...
 
 

@@ -10,6 +10,7 @@ from gateway.partners.identity import IsaId
 from gateway.partners.profile import PartnerProfile, Status
 from gateway.partners.transfers import DocumentSettings
 from gateway.partners.x12settings import FIRST_VERSION_WITH_REPETITION
+from gateway.partners.xmlids import partner_keys
 from gateway.standards.edi.model import Separators
 
 __all__ = [
@@ -131,7 +132,7 @@ def delivery_url(profile: PartnerProfile) -> str | None:
     return (profile.as2.test_url if profile.is_test else None) or profile.as2.url
 
 
-def transport(profile: PartnerProfile) -> Literal["as2", "sftp", "folder"] | None:
+def transport(profile: PartnerProfile) -> Literal["as2", "sftp", "folder", "http"] | None:
     """How we send to the partner, or None when the profile has no way to."""
     if profile.delivery.transport is not None:
         return profile.delivery.transport
@@ -139,6 +140,8 @@ def transport(profile: PartnerProfile) -> Literal["as2", "sftp", "folder"] | Non
         return "as2"
     if profile.sftp.host is not None or profile.sftp.hosted.user is not None:
         return "sftp"
+    if profile.xml.url is not None and profile.xml.standard is not None:
+        return "http"
     return "folder" if profile.folder.outbound is not None else None
 
 
@@ -160,12 +163,17 @@ def readiness(profile: PartnerProfile, now: datetime) -> list[str]:
     if as2_is_used and way == "as2" and as2.encrypt != "none":
         roles.append("encrypt")
     x12_is_used = profile.xml.standard is None
+    is_named = bool(partner_keys(profile.ids))
     needs: list[tuple[bool, str]] = [
         (
             x12_is_used and not profile.ids.isa,
             "ids.isa is empty: nothing it sends can be recognised as its own.",
         ),
-        (way is None, "No way to send is set: give as2.url, sftp.host or folder.outbound."),
+        (
+            not x12_is_used and not is_named and not as2_is_used,
+            "ids.peppol, ids.cxml, ids.xml, ids.gln and ids.duns are empty: nothing it sends can be recognised.",
+        ),
+        (way is None, "No way to send is set: give as2.url, sftp.host, xml.url or folder.outbound."),
         (as2_is_used and profile.ids.as2 is None, "ids.as2 is empty: AS2 needs the partner's AS2 name."),
         (way == "as2" and delivery_url(profile) is None, "as2.url is empty: there is nowhere to send to."),
         (

@@ -1,4 +1,4 @@
-"""Answering: the TA1, 997 or 999 for a received interchange, queued in the transaction that stores its result."""
+"""Answering: the TA1, 997, 999 or XML response for what was received, queued with the result that it tells."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gateway.pipeline.context import Pipeline
 from gateway.pipeline.planned import PlannedInterchange
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.queueing import NoTransportError, local_time, queue, take_numbers
+from gateway.pipeline.xmlanswers import queue_xml_answer
 from gateway.standards.x12.acknowledge import AckControls, acknowledge, acknowledgement_groups
 from gateway.standards.x12.check import CheckedInterchange
 from gateway.store import payloads
@@ -33,7 +34,7 @@ def queue_acknowledgement(
     """Build and queue the answer to one interchange; False when none is due. Takes control numbers if one is."""
     checked = planned.checked
     if not isinstance(checked, CheckedInterchange):
-        raise AssertionError("not there yet")
+        return queue_xml_answer(session, pipeline, partner, planned, checked, row, now)
     sends = partner.acknowledgements.send
     answered = checked if sends.enabled else replace(checked, groups=())
     build = partial(acknowledge, answered, now=local_time(partner, now), kind=sends.kind, ta1=sends.ta1, ak2=sends.ak2)

@@ -32,6 +32,8 @@ class Company:
     gs_id: str
     as2_name: str
     time_zone: str = "UTC"
+    #: Our identifiers in XML documents, "scheme:value" ("0088:5790000435975", "NetworkID:AN01000000001").
+    xml_ids: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from gateway.partners import rules
 from gateway.partners.profile import PartnerProfile, Status
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
+from gateway.pipeline.reconcile import reconcile_response
 from gateway.store import payloads
 from gateway.store.faults import fault_point
 
@@ -187,6 +188,8 @@ def _finish(
             row.answer_payload_sha256 = payloads.put(session, answer, now=now)
             row.answer_disposition = outcome.answer.disposition
         record_outcome(session, pipeline, profile, row, outcome, now)
+        if row.transport == "http" and outcome.answer is not None and outcome.outcome is Outcome.CONFIRMED:
+            reconcile_response(session, profile, row, outcome.answer.body, now)
 
     pipeline.store.writer.run(finish)
 

@@ -21,11 +21,12 @@ from gateway.messages.ports import Task
 from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.acknowledging import queue_acknowledgement, queue_again
 from gateway.pipeline.context import SOFTWARE, Pipeline
-from gateway.pipeline.outbound import findings_json
-from gateway.pipeline.plan import plan_transmission, refused
+from gateway.pipeline.outgoing import findings_json
+from gateway.pipeline.plan import plan_transmission, refused, too_large
 from gateway.pipeline.planned import PlannedDocument, PlannedInterchange, TransmissionPlan
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.reconcile import reconcile
+from gateway.standards.xml.memory import give_back
 from gateway.store import payloads
 from gateway.store.faults import fault_point
 
@@ -55,13 +56,20 @@ class _Run:
 
 def process(pipeline: Pipeline, transmission_id: str) -> None:
     """Read one received transmission to its end (handler of ``Task.PROCESS``); a second call does nothing."""
+    # The trees of a large XML file are gone by now; what they took goes back to the system.
+    give_back(_process(pipeline, transmission_id))
+
+
+def _process(pipeline: Pipeline, transmission_id: str) -> int:
+    """How many bytes were read."""
     with pipeline.store.read() as session:
         row = session.get(Transmission, transmission_id)
         if row is None or row.processing != Processing.RECEIVED or row.payload_sha256 is None:
-            return
-        payload = payloads.get(session, row.payload_sha256)
+            return 0
         partner = row.partner
-    plan = plan_transmission(pipeline, transmission_id, partner, payload)
+        plan = too_large(pipeline, partner, row.size)
+        payload = b"" if plan else payloads.get(session, row.payload_sha256)
+    plan = plan or plan_transmission(pipeline, transmission_id, partner, payload)
     bodies = {
         document.id: payloads.stage(pipeline.store.blobs, document.body)
         for interchange in plan.interchanges
@@ -71,6 +79,7 @@ def process(pipeline: Pipeline, transmission_id: str) -> None:
     fault_point("process.before_commit")
     pipeline.store.writer.run(lambda session: _commit(session, pipeline, transmission_id, plan, bodies))
     fault_point("process.after_commit")
+    return len(payload)
 
 
 def _commit(
@@ -167,6 +176,8 @@ def _earlier(run: _Run, planned: PlannedInterchange, partner: PartnerProfile) ->
 
 def _was_refused(row: Interchange) -> bool:
     """True when it got a rejecting TA1: its number is not used up, the sender may repair and resend it."""
+    if not row.version[:1].isdigit():  # XML: the whole document is its own envelope
+        return row.verdict == "rejected"
     return any(
         finding["code"].startswith("TA105-") and finding["severity"] == "error" for finding in row.findings or ()
     )
@@ -297,7 +308,7 @@ def _document(
         processing=Processing.IDENTIFIED.value,
         canonical_sha256=None if body is None else payloads.put(session, body, now=now),
         map_identity=document.map_identity,
-        schema_identity=document.standard,
+        schema_identity=document.schema_identity or document.standard,
         software_version=SOFTWARE,
         findings=findings_json(document.findings),
         parent_id=_replayed(run, document),

@@ -22,6 +22,7 @@ from gateway.pipeline.context import Pipeline
 from gateway.pipeline.delivery import submit_drain
 from gateway.pipeline.queueing import queue
 from gateway.pipeline.sending import RequestError, send
+from gateway.pipeline.xmlplan import looks_like_xml
 from gateway.standards.x12.envelope import read_transmission
 from gateway.store import payloads
 
@@ -87,7 +88,10 @@ def _replay_document(session: Session, pipeline: Pipeline, document: Document, w
 
 def _place_of(session: Session, row: Transmission, interchange: int, position: int) -> list[int]:
     """Indexes of interchange, group and set of the document at a position (from 1) of an interchange."""
-    transmission = read_transmission(payloads.get(session, row.payload_sha256 or ""))
+    payload = payloads.get(session, row.payload_sha256 or "")
+    if looks_like_xml(payload):  # each document is an envelope of its own
+        return [interchange, 0, 0]
+    transmission = read_transmission(payload)
     places = [
         [interchange, group_index, set_index]
         for group_index, group in enumerate(transmission.interchanges[interchange].groups)

@@ -20,9 +20,10 @@ from gateway.partners import rules
 from gateway.partners.profile import PartnerProfile, validation_options
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.identify import Identified, identify
-from gateway.pipeline.outbound import amount_of, currency_of
+from gateway.pipeline.outgoing import amount_of, currency_of
 from gateway.pipeline.planned import EnvelopeFacts, PlannedDocument, PlannedInterchange, TransmissionPlan
 from gateway.pipeline.problems import Problem, ProblemKind, finding_sentence, rejected_set, worst
+from gateway.pipeline.xmlplan import looks_like_xml, plan_xml, refuse_xml
 from gateway.resources import find
 from gateway.standards.edi.model import Finding
 from gateway.standards.edi.options import ValidationOptions
@@ -38,7 +39,7 @@ from gateway.standards.x12.envelope import read_transmission
 from gateway.standards.x12.reconcile import read_acknowledgements
 from gateway.standards.x12.transmission import Group, Interchange, Limits, RawSet
 
-__all__ = ["plan_transmission", "refused"]
+__all__ = ["plan_transmission", "refused", "too_large"]
 
 
 def plan_transmission(
@@ -46,8 +47,9 @@ def plan_transmission(
 ) -> TransmissionPlan:
     """Read, check and map the bytes of one transmission. ``partner`` is who the transport authenticated."""
     profile = pipeline.profile(partner) if partner else None
-    limits = Limits(max_bytes=profile.inbound.max_bytes) if profile else Limits()
-    transmission = read_transmission(payload, limits)
+    if looks_like_xml(payload):
+        return plan_xml(pipeline, transmission_id, profile, payload)
+    transmission = read_transmission(payload, _limits(profile))
     if not transmission.interchanges:
         sender = f"from {profile.name} " if profile else ""
         sentence = f"A message {sender}cannot be read: {transmission.unreadable}"
@@ -62,6 +64,28 @@ def plan_transmission(
             for one in checked.interchanges
         )
     )
+
+
+def too_large(pipeline: Pipeline, partner: str | None, size: int) -> TransmissionPlan | None:
+    """What is to become of a transmission of so many bytes when it is above the limit, and so never read into memory.
+
+    None when it is within the limit.
+    """
+    profile = pipeline.profile(partner) if partner else None
+    limit = _limits(profile).max_bytes
+    if size <= limit:
+        return None
+    sender = f"from {profile.name} " if profile else ""
+    sentence = f"A message {sender}has {size:,} bytes, more than the {limit:,} that are read; it is stored unread."
+    fix = (
+        "Ask the sender to split it; or raise inbound.max_bytes in the partner's profile and replay the message: it is "
+        "then read as a whole, which takes several times its size of memory."
+    )
+    return TransmissionPlan(Problem(ProblemKind.UNREADABLE, sentence, "size", fix))
+
+
+def _limits(profile: PartnerProfile | None) -> Limits:
+    return Limits(max_bytes=profile.inbound.max_bytes) if profile else Limits()
 
 
 def _options(identified: dict[int, Identified]) -> Callable[[Interchange, Group, RawSet], ValidationOptions]:
@@ -127,7 +151,7 @@ def refused(planned: PlannedInterchange, code: str, problem: Problem) -> Planned
     checked = planned.checked
     if isinstance(checked, CheckedInterchange):
         return replace(planned, checked=_refuse(checked, code, problem))
-    raise AssertionError("not there yet")
+    return replace(planned, checked=refuse_xml(checked, problem))
 
 
 def _refuse(checked: CheckedInterchange, code: str, problem: Problem) -> CheckedInterchange:

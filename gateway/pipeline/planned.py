@@ -69,6 +69,8 @@ class PlannedDocument:
     amount: str | None = None
     currency: str | None = None
     problem: Problem | None = None
+    #: The schema that judged it, with its digest; None = that of ``standard``.
+    schema_identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

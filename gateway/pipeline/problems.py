@@ -51,6 +51,8 @@ class ProblemKind(Enum):
     UNKNOWN_SET = "unknown_set"
     #: A transaction set breaks the standard or the partner's rules.
     INVALID = "invalid"
+    #: A document is right by its schema, but what it says does not hold together (totals, dates, currencies).
+    BUSINESS_RULE = "business_rule"
     #: The set is fine but no map reads it.
     NO_MAP = "no_map"
     #: A map could not read the set.
@@ -91,7 +93,9 @@ class _Row:
 _PARTNER, _OURS, _UNKNOWN = "partner", "us", "unknown"
 
 _TABLE: dict[ProblemKind, _Row] = {
-    ProblemKind.UNREADABLE: _Row(_PARTNER, "Look at the bytes; ask the sender to send a whole X12 interchange."),
+    ProblemKind.UNREADABLE: _Row(
+        _PARTNER, "Look at the bytes; ask the sender to send a whole X12 interchange or XML document."
+    ),
     ProblemKind.UNKNOWN_SENDER: _Row(
         _OURS, "Add the identity to the partner's profile (`gateway partner apply`), then replay the message."
     ),
@@ -113,6 +117,11 @@ _TABLE: dict[ProblemKind, _Row] = {
     ProblemKind.INVALID: _Row(
         _PARTNER,
         "Ask the partner to correct and resend; if you accept it, change the rule in the profile and replay.",
+    ),
+    ProblemKind.BUSINESS_RULE: _Row(
+        _PARTNER,
+        "Ask the partner to correct and resend; if you accept it, make the rule a warning under inbound.severities in "
+        "the profile and replay.",
     ),
     ProblemKind.NO_MAP: _Row(_OURS, "Add a map for this set, or handle the document by hand and ignore it here."),
     ProblemKind.MAPPING: _Row(_OURS, "Look at the field that is named; correct the map and replay."),

@@ -42,7 +42,7 @@ __all__ = [
     "take_numbers",
 ]
 
-_CONTENT_TYPES = {"x12": "application/EDI-X12"}
+_X12, _XML = "application/EDI-X12", "application/xml"
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -184,7 +184,7 @@ def queue(
     transport = rules.transport(profile)
     if transport is None:
         raise NoTransportError(
-            f"The profile of {profile.code} names no way to send; add as2.url, sftp.host or folder.outbound."
+            f"The profile of {profile.code} names no way to send; add as2.url, sftp.host, xml.url or folder.outbound."
         )
     row = Transmission(
         id=new_id(now),
@@ -196,7 +196,7 @@ def queue(
         payload_sha256=payloads.put(session, body, now=now),
         size=size,
         filename=_UNSAFE_IN_NAME.sub("_", name)[:120],
-        content_type=profile.as2.content_type if transport == "as2" else _CONTENT_TYPES["x12"],
+        content_type=_content_type(profile, transport, standard),
         facts=dict(facts or {}),
         created_at=now,
         delivery=Delivery.QUEUED.value,
@@ -209,6 +209,12 @@ def queue(
     lifecycle.begin(session, row, actor="pipeline", reason=f"{name} is to be sent by {transport}.", now=now)
     submit_drain(session, pipeline, profile.code)
     return row
+
+
+def _content_type(profile: PartnerProfile, transport: str, standard: str) -> str:
+    if not standard.startswith("x12"):
+        return _XML
+    return profile.as2.content_type if transport == "as2" else _X12
 
 
 def _message_id(pipeline: Pipeline) -> str:

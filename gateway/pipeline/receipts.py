@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, Text, bindparam, select
 from sqlalchemy.orm import Session
 
 from gateway.messages import lifecycle
 from gateway.messages.axes import Axis, Delivery
 from gateway.messages.cases import close_settled
 from gateway.messages.lifecycle import subject_type
-from gateway.messages.models import Transmission
+from gateway.messages.models import CaseMember, Transmission
 from gateway.messages.ports import DeliveryOutcome, Outcome
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.delivery import record_outcome
 from gateway.store import payloads
+from gateway.store.prepared import Prepared
 
 __all__ = ["Collections", "Receipts"]
 
@@ -71,14 +73,31 @@ class Collections:
 
     def collected(self, session: Session, partner: str, transmission_id: str, reason: str, now: datetime) -> None:
         """Confirm the delivery in the caller's transaction; one that no longer waits is left alone."""
-        row = session.get(Transmission, transmission_id)
-        if row is None or row.partner != partner or row.delivery not in _WAITING:
+        found = _DELIVERY.first(session, {"id": transmission_id})
+        if found is None or found.partner != partner or found.delivery not in _WAITING:
             return
+        # Not loaded: nobody needs the other columns, and this runs for every file that a partner collects.
+        row = Transmission(id=transmission_id, delivery=found.delivery)
         values = {"reason": reason, "last_error": None}
         lifecycle.move(
             session, row, Axis.DELIVERY, Delivery.CONFIRMED, actor="sftp", reason=reason, now=now, values=values
         )
-        close_settled(session, subject_type(row), row.id, actor="sftp", reason=reason, now=now)
+        if _CASE.first(session, {"id": transmission_id, "type": subject_type(row)}) is not None:
+            close_settled(session, subject_type(row), row.id, actor="sftp", reason=reason, now=now)
+
+
+_TRANSMISSION, _MEMBER = cast("Table", Transmission.__table__), cast("Table", CaseMember.__table__)
+_DELIVERY = Prepared(
+    select(_TRANSMISSION.c.partner, _TRANSMISSION.c.delivery).where(_TRANSMISSION.c.id == bindparam("id", type_=Text))
+)
+_CASE = Prepared(
+    select(_MEMBER.c.case_id)
+    .where(
+        _MEMBER.c.subject_type == bindparam("type", type_=Text),
+        _MEMBER.c.subject_id == bindparam("id", type_=Text),
+    )
+    .limit(1)
+)
 
 
 def _sent(session: Session, partner: str, message_id: str) -> Transmission | None:

@@ -8,9 +8,11 @@ is opened, and the first one stays untouched.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Future
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, Text, bindparam, select
 from sqlalchemy.orm import Session
 
 from gateway.messages import lifecycle
@@ -18,11 +20,13 @@ from gateway.messages.axes import Axis, Delivery, Processing
 from gateway.messages.ids import new_id
 from gateway.messages.models import Transmission
 from gateway.messages.ports import Answer, Receipt, Received, ReceiveFailure, Task
+from gateway.partners.models import Partner
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
 from gateway.store.errors import StoreBusyError
 from gateway.store.faults import fault_point
+from gateway.store.prepared import Prepared
 
 __all__ = ["Inbox", "stored_answer"]
 
@@ -41,44 +45,62 @@ class Inbox:
         """Like ``receive`` for content that is a durable file already; ``received.payload`` is empty."""
         return self._take(received, payload)
 
+    def receive_soon(self, received: Received, known_as: str | None = None) -> Future[Receipt]:
+        """Like ``receive`` without waiting, for a payload of at most INLINE_LIMIT bytes with no wire and no answer.
+
+        ``known_as``: another identity under which the same message may have come before. The future ends after the
+        commit. Raises StoreBusyError at once when the disk or the writer's queue is full.
+        """
+        self._need_room()
+        bodies = (received.payload, None, None)
+        stored = self._pipeline.store.writer.submit(lambda session: self._store(session, received, bodies, known_as))
+        stored.add_done_callback(lambda _future: fault_point("receive.after_commit"))
+        return stored
+
     def _take(self, received: Received, payload: _Body) -> Receipt:
-        pipeline = self._pipeline
-        if not pipeline.has_room():
-            raise StoreBusyError("The disk is full up to its reserve; nothing was stored. Try again later.")
-        blobs = pipeline.store.blobs
+        self._need_room()
+        blobs = self._pipeline.store.blobs
         wire = None if received.wire is None else payloads.stage(blobs, received.wire)
         answer = None if received.answer is None else payloads.stage(blobs, received.answer.body)
         bodies = (payload, wire, answer)
-        receipt = pipeline.store.writer.run(lambda session: self._store(session, received, bodies))
+        receipt = self._pipeline.store.writer.run(lambda session: self._store(session, received, bodies))
         fault_point("receive.after_commit")
         return receipt
+
+    def _need_room(self) -> None:
+        if not self._pipeline.has_room():
+            raise StoreBusyError("The disk is full up to its reserve; nothing was stored. Try again later.")
 
     def earlier(self, transport: str, partner: str, transport_id: str) -> tuple[str, Answer | None] | None:
         """(wire SHA-256, stored answer) of an earlier use of this identity, or None."""
         with self._pipeline.store.read() as session:
-            row = _same_identity(session, transport, partner, transport_id)
-            return None if row is None else (row.wire_sha256, stored_answer(session, row))
+            found = _same_identity(session, transport, partner, transport_id)
+            if found is None:
+                return None
+            return found.wire_sha256, stored_answer(session, session.get_one(Transmission, found.id))
 
-    def _store(self, session: Session, received: Received, bodies: tuple[_Body, _Body | None, _Body | None]) -> Receipt:
+    def _store(self, session: Session, received: Received, bodies: _Bodies, known_as: str | None = None) -> Receipt:
         now = self._pipeline.clock()
         if received.transport_id and received.partner:
-            row = _same_identity(session, received.transport, received.partner, received.transport_id)
-            if row is not None:
-                return self._again(session, row, received, now)
-        row = self._row(session, received, bodies, now)
-        lifecycle.begin(
+            found = _same_identity(session, received.transport, received.partner, received.transport_id, known_as)
+            if found is not None:
+                return self._again(session, session.get_one(Transmission, found.id), received, now)
+        values = self._values(session, received, bodies, now)
+        identity = str(values["id"])
+        lifecycle.begin_values(
             session,
-            row,
+            Transmission,
+            values,
             actor=f"transport:{received.transport}",
             reason="Stored before the answer was given.",
             now=now,
-            data={"payload": row.payload_sha256, "bytes": row.size, "partner": received.partner},
+            data={"payload": values["payload_sha256"], "bytes": values["size"], "partner": received.partner},
         )
         if received.failure is not None:
-            self._hold(session, row, received.failure, now)
+            self._hold(session, session.get_one(Transmission, identity), received.failure, now)
         else:
-            self._pipeline.work.submit(session, Task.PROCESS, row.id)
-        return Receipt(row.id, answer=received.answer)
+            self._pipeline.work.submit(session, Task.PROCESS, identity)
+        return Receipt(identity, answer=received.answer)
 
     def _again(self, session: Session, row: Transmission, received: Received, now: datetime) -> Receipt:
         if row.wire_sha256 == received.wire_sha256:
@@ -99,41 +121,37 @@ class Inbox:
         open_problem(session, row, problem, now)
         return Receipt(row.id, conflict=True)
 
-    def _row(
-        self,
-        session: Session,
-        received: Received,
-        bodies: tuple[_Body, _Body | None, _Body | None],
-        now: datetime,
-    ) -> Transmission:
+    def _values(self, session: Session, received: Received, bodies: _Bodies, now: datetime) -> dict[str, Any]:
+        """The columns of a new transmission; its bodies are stored."""
         payload, wire, answer = bodies
         digest = payloads.put(session, payload, now=now)
         given = received.answer
-        return Transmission(
-            id=new_id(now),
-            direction="in",
-            transport=received.transport,
-            partner=received.partner,
-            partner_version=self._pipeline.version(received.partner),
-            transport_id=received.transport_id,
-            wire_sha256=received.wire_sha256
+        known = _VERSION.first(session, {"code": received.partner}) if received.partner else None
+        return {
+            "id": new_id(now),
+            "direction": "in",
+            "transport": received.transport,
+            "partner": received.partner,
+            "partner_version": None if known is None else known.current_version,
+            "transport_id": received.transport_id,
+            "wire_sha256": received.wire_sha256
             or (hashlib.sha256(received.wire).hexdigest() if received.wire else digest),
-            payload_sha256=digest,
-            wire_payload_sha256=None if wire is None else payloads.put(session, wire, now=now),
-            size=payload.size if isinstance(payload, payloads.StagedPayload) else len(payload),
-            filename=received.filename,
-            content_type=received.content_type,
-            facts=dict(received.facts),
-            created_at=now,
-            processing=Processing.RECEIVED.value,
-            delivery=Delivery.NONE.value,
-            answer_status=given.status if given else None,
-            answer_headers=[list(pair) for pair in given.headers] if given else None,
-            answer_payload_sha256=None if answer is None else payloads.put(session, answer, now=now),
-            answer_disposition=given.disposition if given else None,
-            mic=received.mic,
-            mic_algorithm=received.mic_algorithm,
-        )
+            "payload_sha256": digest,
+            "wire_payload_sha256": None if wire is None else payloads.put(session, wire, now=now),
+            "size": payload.size if isinstance(payload, payloads.StagedPayload) else len(payload),
+            "filename": received.filename,
+            "content_type": received.content_type,
+            "facts": dict(received.facts),
+            "created_at": now,
+            "processing": Processing.RECEIVED.value,
+            "delivery": Delivery.NONE.value,
+            "answer_status": given.status if given else None,
+            "answer_headers": [list(pair) for pair in given.headers] if given else None,
+            "answer_payload_sha256": None if answer is None else payloads.put(session, answer, now=now),
+            "answer_disposition": given.disposition if given else None,
+            "mic": received.mic,
+            "mic_algorithm": received.mic_algorithm,
+        }
 
     def _hold(self, session: Session, row: Transmission, failure: ReceiveFailure, now: datetime) -> None:
         lifecycle.move(
@@ -151,6 +169,21 @@ class Inbox:
 
 
 _Body = bytes | payloads.StagedPayload
+#: Payload, wire bytes and answer.
+_Bodies = tuple[_Body, _Body | None, _Body | None]
+_TABLE = cast("Table", Transmission.__table__)
+# Built once: it runs for every message.
+_BY_IDENTITY = Prepared(
+    select(_TABLE.c.id, _TABLE.c.wire_sha256)
+    .where(
+        _TABLE.c.partner == bindparam("partner", type_=Text),
+        _TABLE.c.direction == "in",
+        _TABLE.c.transport == bindparam("transport", type_=Text),
+        _TABLE.c.transport_id.in_([bindparam("identity", type_=Text), bindparam("other", type_=Text)]),
+    )
+    .limit(1)
+)
+_VERSION = Prepared(select(Partner.current_version).where(Partner.code == bindparam("code", type_=Text)))
 
 
 def stored_answer(session: Session, row: Transmission) -> Answer | None:
@@ -162,12 +195,7 @@ def stored_answer(session: Session, row: Transmission) -> Answer | None:
     return Answer(row.answer_status, headers, body, row.answer_disposition or "")
 
 
-def _same_identity(session: Session, transport: str, partner: str, transport_id: str) -> Transmission | None:
-    return session.scalar(
-        select(Transmission).where(
-            Transmission.partner == partner,
-            Transmission.direction == "in",
-            Transmission.transport == transport,
-            Transmission.transport_id == transport_id,
-        )
-    )
+def _same_identity(session: Session, transport: str, partner: str, identity: str, other: str | None = None) -> Any:
+    """Id and wire digest of the transmission that has one of these identities, or None."""
+    values = {"partner": partner, "transport": transport, "identity": identity, "other": other or identity}
+    return _BY_IDENTITY.first(session, values)

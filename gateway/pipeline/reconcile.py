@@ -1,11 +1,11 @@
-"""Reconciling: what a partner's TA1, 997 or 999 says about the documents that we sent."""
+"""Reconciling: what a partner's TA1, 997, 999 or XML response says about the documents that we sent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from gateway.messages import lifecycle
@@ -19,8 +19,11 @@ from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.standards.x12.codes import TA105_TEXT
 from gateway.standards.x12.reconcile import GroupAcknowledgment
 from gateway.standards.x12.transmission import Ta1
+from gateway.standards.xml.limits import XmlLimits
+from gateway.standards.xml.parsing import XmlRefused, parse_xml
+from gateway.standards.xml.reconcile import XmlAcknowledgment, read_acknowledgement_xml
 
-__all__ = ["reconcile"]
+__all__ = ["reconcile", "reconcile_response"]
 
 #: AK501, AK901 and TA104 letters → our axis (X12 elements 717, 715, I17). M, W, X and R refuse.
 _STATES = {
@@ -28,6 +31,8 @@ _STATES = {
     "E": Acknowledgement.ACCEPTED_WITH_ERRORS,
     "P": Acknowledgement.ACCEPTED_WITH_ERRORS,
 }
+_XML_LETTERS = {"accepted": "A", "accepted_with_errors": "E", "rejected": "R"}
+_RESPONSE_LIMITS = XmlLimits(max_bytes=1024 * 1024, max_elements=10_000, max_documents=1)
 _OPEN = (Acknowledgement.AWAITED, Acknowledgement.OVERDUE, Acknowledgement.NOT_EXPECTED)
 
 
@@ -35,7 +40,7 @@ def reconcile(
     session: Session,
     pipeline: Pipeline,
     partner: PartnerProfile,
-    acknowledgements: Sequence[GroupAcknowledgment | Ta1],
+    acknowledgements: Sequence[GroupAcknowledgment | Ta1 | XmlAcknowledgment],
     source: Transmission,
     now: datetime,
 ) -> None:
@@ -43,6 +48,8 @@ def reconcile(
     for one in acknowledgements:
         if isinstance(one, Ta1):
             _interchange(session, partner, one, source, now)
+        elif isinstance(one, XmlAcknowledgment):
+            _xml(session, partner, one, source, now)
         else:
             _group(session, partner, one, source, now)
 
@@ -89,6 +96,53 @@ def _interchange(session: Session, partner: PartnerProfile, one: Ta1, source: Tr
     for row in rows:
         for document in session.scalars(select(Document).where(Document.interchange_id == row.id)):
             _acknowledged(session, partner, document, "R", detail, now)
+
+
+def _xml(
+    session: Session, partner: PartnerProfile, one: XmlAcknowledgment, source: Transmission, now: datetime
+) -> None:
+    """An answer names the id of the message or the number of the document; the newest that we sent is meant."""
+    ids = [text for text in (one.message, one.reference) if text]
+    query = select(Document).where(
+        Document.partner == partner.code,
+        Document.direction == "out",
+        or_(Document.set_control.in_(ids), Document.number.in_(ids)),
+    )
+    if one.document:
+        query = query.where(Document.set_id == one.document)
+    document = session.scalar(query.order_by(Document.received_at.desc()).limit(1)) if ids else None
+    if document is None:
+        named = " ".join(text for text in (one.document or "a document", ids[0] if ids else "without a number") if text)
+        sentence = f"{partner.name} answered {named}, which we did not send."
+        open_problem(session, source, Problem(ProblemKind.UNMATCHED, sentence), now)
+    else:
+        _acknowledged_xml(session, partner, document, one, now)
+
+
+def _acknowledged_xml(
+    session: Session, partner: PartnerProfile, document: Document, one: XmlAcknowledgment, now: datetime
+) -> None:
+    """Move the acknowledgement axis of a document by an XML answer that is known to be about it."""
+    if one.temporary:
+        reason = f"{partner.name} could not take it now (status {one.code}): {' '.join(one.sentences)}".rstrip(": ")
+        lifecycle.note(session, document, "acknowledgement-postponed", actor="pipeline", now=now, reason=reason)
+        return
+    # A cXML status has a short text and a sentence; a UBL answer has one sentence for each thing it names.
+    detail = [": ".join(one.sentences)] if one.code.isdecimal() and one.sentences else list(one.sentences)
+    _acknowledged(session, partner, document, _XML_LETTERS[one.response], detail, now)
+
+
+def reconcile_response(
+    session: Session, partner: PartnerProfile, sent: Transmission, body: bytes, now: datetime
+) -> None:
+    """The cXML Response on the connection that carried a transmission: it answers every document of it."""
+    try:
+        found = read_acknowledgement_xml(parse_xml(body, _RESPONSE_LIMITS).root)
+    except XmlRefused:
+        return  # not an answer about the document: the delivery axis says what came
+    for one in found:
+        for document in session.scalars(select(Document).where(Document.transmission_id == sent.id)):
+            _acknowledged_xml(session, partner, document, one, now)
 
 
 def _is_of_our_answers(session: Session, partner: PartnerProfile, control: str) -> bool:

@@ -1,6 +1,6 @@
-"""Sending files: canonical JSON and X12 from a back office, or bytes that go out unchanged.
+"""Sending files: canonical JSON, X12 and XML from a back office, or bytes that go out unchanged.
 
-``submit_file`` is what ``gateway send`` does with one file. JSON and X12 become documents in our own envelopes;
+``submit_file`` is what ``gateway send`` does with one file. JSON, X12 and XML become documents in our own envelopes;
 with ``as_is`` the bytes are queued untouched and only noted, so that their acknowledgements find them.
 """
 
@@ -8,28 +8,22 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from gateway.documents import dump_document
 from gateway.mapping import MapError, load_map, read_document
-from gateway.messages import lifecycle
-from gateway.messages.axes import Axis, Processing
-from gateway.messages.ids import derived_id
-from gateway.messages.models import Document, Interchange, Transmission
-from gateway.partners import rules
+from gateway.mapping.xml.convert import read_checked_document
 from gateway.partners.errors import OperationError
-from gateway.partners.profile import PartnerProfile
-from gateway.pipeline.context import SOFTWARE, Pipeline
+from gateway.pipeline.asis import receiver_by_isa, send_as_is
+from gateway.pipeline.context import Pipeline
 from gateway.pipeline.outbound import Reason, RefusedError, submit_document
-from gateway.pipeline.queueing import NoTransportError, queue
+from gateway.pipeline.xmlidentify import partner_named
+from gateway.pipeline.xmlplan import check_options, looks_like_xml
 from gateway.standards.x12.check import CheckedInterchange, CheckedSet, check_transmission
-from gateway.standards.x12.codes import ACKNOWLEDGEMENT_SETS, DOCUMENT_KINDS
-from gateway.store import payloads
+from gateway.standards.xml.check import check_xml
+from gateway.standards.xml.checked import CheckedXmlDocument
 
 __all__ = ["RequestError", "send", "submit_file"]
 
@@ -61,14 +55,15 @@ def send(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def submit_file(
     pipeline: Pipeline, name: str, content: bytes, *, partner: str | None = None, as_is: bool = False
 ) -> dict[str, Any]:
-    """Send one file: a canonical document (JSON) or X12. The result names every reason when it is refused."""
+    """Send one file: a canonical document (JSON), X12 or XML. The result names every reason when it is refused."""
     try:
         if as_is:
-            sent = [_send_as_is(pipeline, name, content, partner)]
+            sent = [send_as_is(pipeline, name, content, partner)]
         elif content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
             sent = [_sent(pipeline, body, partner) for body in _json_documents(content)]
         else:
-            sent = [_sent(pipeline, body, to) for body, to in _x12_documents(pipeline, content, partner)]
+            read = _xml_documents if looks_like_xml(content) else _x12_documents
+            sent = [_sent(pipeline, body, to) for body, to in read(pipeline, content, partner)]
     except RefusedError as error:
         reasons = [{"path": r.path, "message": r.message, "fix": r.fix} for r in error.reasons]
         return {"name": name, "result": "refused", "reasons": reasons, "documents": []}
@@ -131,13 +126,46 @@ def _x12_documents(pipeline: Pipeline, content: bytes, partner: str | None) -> l
 
 
 def _receiver_of(pipeline: Pipeline, interchange: CheckedInterchange) -> str:
-    source = interchange.interchange
-    code = pipeline.directory.by_isa(source.receiver_qualifier, source.receiver_id, source.usage)
+    code = receiver_by_isa(pipeline, interchange)
     if code is None:
-        name = f"{source.receiver_qualifier}:{source.receiver_id}"
+        name = f"{interchange.interchange.receiver_qualifier}:{interchange.interchange.receiver_id}"
         message = f"The interchange is addressed to {name} (ISA07, ISA08), which is no partner."
         raise RefusedError([Reason("receiver", message, "Name the partner with --partner.")])
     return code
+
+
+def _xml_documents(pipeline: Pipeline, content: bytes, partner: str | None) -> list[tuple[bytes, str]]:
+    """The canonical documents in an XML file, each with the partner it is for; see `_x12_documents`."""
+    checked = check_xml(content, check_options(pipeline, None))
+    found: list[tuple[bytes, str]] = []
+    reasons = [Reason("", finding.message, finding.fix) for finding in checked.findings]
+    for document in checked.documents:
+        if not document.accepted:
+            errors = [finding for finding in document.findings if finding.severity == "error"]
+            reasons += [Reason(f.path or "", f.message, f.fix) for f in errors]
+            continue
+        to = partner or partner_named(pipeline, document.identity.receiver)
+        if to is None:
+            named = ", ".join(str(each) for each in document.identity.receiver[:3]) or "nobody"
+            message = f"{document.set_id} {document.number or ''} is addressed to {named}, which is no partner."
+            reasons.append(Reason("receiver", message, "Name the partner with --partner."))
+            continue
+        found.append((_canonical_of_xml(pipeline, document), to))
+    if reasons or not found:
+        raise RefusedError(reasons or [Reason("", "The file holds no business document.")])
+    return found
+
+
+def _canonical_of_xml(pipeline: Pipeline, document: CheckedXmlDocument) -> bytes:
+    try:
+        result = read_checked_document(document, workdir=pipeline.workdir)
+    except (FileNotFoundError, MapError) as error:
+        message = f"No map reads {document.set_id}: {error}"
+        raise RefusedError([Reason(document.set_id, message, "Send it unchanged with --as-is.")]) from error
+    errors = [finding for finding in result.findings if finding.severity == "error"]
+    if errors:
+        raise RefusedError([Reason(f.path or "", f.message, f.fix) for f in errors])
+    return dump_document(result.document.model_copy(update={"id": None}))
 
 
 def _canonical(pipeline: Pipeline, one: CheckedSet) -> bytes:
@@ -151,109 +179,3 @@ def _canonical(pipeline: Pipeline, one: CheckedSet) -> bytes:
     if errors:
         raise RefusedError([Reason(f.segment or "", f.message, f.fix) for f in errors])
     return dump_document(result.document.model_copy(update={"id": None, "envelope": None}))
-
-
-def _send_as_is(pipeline: Pipeline, name: str, content: bytes, partner: str | None) -> dict[str, Any]:
-    """Queue bytes unchanged; the sets in them are noted so that their acknowledgements find them."""
-    checked = check_transmission(content)
-    if not checked.interchanges and partner is None:
-        raise RefusedError([Reason("", checked.transmission.unreadable, "Name the partner with --partner.")])
-    code = partner or _receiver_of(pipeline, checked.interchanges[0])
-    profile = pipeline.profile(code)
-    if profile is None:
-        raise RefusedError([Reason("receiver", f'There is no partner "{code}".')])
-    stage = payloads.stage(pipeline.store.blobs, content)
-
-    def run(session: Session) -> dict[str, Any]:
-        now = pipeline.clock()
-        release = next((g.release for i in checked.interchanges for g in i.groups if g.release), None)
-        try:
-            row = queue(
-                session,
-                pipeline,
-                profile,
-                stage,
-                size=len(content),
-                name=name,
-                standard=f"x12-{release}" if release else "unknown",
-                test=any(i.interchange.usage == "T" for i in checked.interchanges),
-                now=now,
-            )
-        except NoTransportError as error:
-            raise RefusedError([Reason("receiver", str(error))]) from error
-        ids = [_note_sent(session, pipeline, profile, row, one) for one in checked.interchanges]
-        return {
-            "result": "queued",
-            "document": next((i for found in ids for i in found), None),
-            "transmission": row.id,
-            "partner": code,
-            "kind": "as-is",
-            "number": name,
-            "reference": f"{name} to {code}, unchanged",
-        }
-
-    return pipeline.store.writer.run(run)
-
-
-def _note_sent(
-    session: Session, pipeline: Pipeline, profile: PartnerProfile, row: Transmission, one: CheckedInterchange
-) -> list[str]:
-    now, source = pipeline.clock(), one.interchange
-    interchange = Interchange(
-        id=derived_id("interchange", row.id, source.index),
-        transmission_id=row.id,
-        position=source.index + 1,
-        direction="out",
-        partner=profile.code,
-        sender=f"{source.sender_qualifier}:{source.sender_id}",
-        receiver=f"{source.receiver_qualifier}:{source.receiver_id}",
-        control=source.control,
-        version=source.version,
-        test=source.usage == "T",
-        sha256=hashlib.sha256(source.raw).hexdigest(),
-        received_at=now,
-        verdict=one.verdict,
-    )
-    session.add(interchange)
-    session.flush()
-    ids = []
-    places = [(group, one_set) for group in one.groups for one_set in group.sets]
-    for position, (group, one_set) in enumerate(places, 1):
-        due = rules.acknowledgement_due(profile, one_set.set_id, now)
-        if one_set.set_id in ACKNOWLEDGEMENT_SETS:
-            due = None
-        document = Document(
-            id=derived_id("as-is", row.id, source.index, position),
-            direction="out",
-            kind=DOCUMENT_KINDS.get(one_set.set_id, f"x12_{one_set.set_id or 'unknown'}"),
-            standard=f"x12-{one_set.release or group.group.version}",
-            set_id=one_set.set_id,
-            number=one_set.number,
-            partner=profile.code,
-            partner_version=pipeline.version(profile.code),
-            transmission_id=row.id,
-            interchange_id=interchange.id,
-            group_code=group.group.code,
-            group_control=group.group.control,
-            set_control=one_set.control,
-            position=position,
-            processing=Processing.IDENTIFIED.value,
-            acknowledgement="awaited" if due else "not_expected",
-            acknowledgement_due_at=due,
-            software_version=SOFTWARE,
-            test=source.usage == "T",
-            received_at=now,
-        )
-        lifecycle.begin(session, document, actor="send", reason="Sent unchanged.", now=now)
-        lifecycle.advance(
-            session,
-            document,
-            Axis.PROCESSING,
-            [Processing.VALIDATED, Processing.POSTED],
-            actor="send",
-            reason="Put in the queue unchanged.",
-            now=now,
-            values={"posted_at": now, "post_reference": row.filename},
-        )
-        ids.append(document.id)
-    return ids

@@ -33,6 +33,7 @@ from gateway.store.base import UtcDateTime
 from gateway.store.engine import Store, after_commit
 from gateway.store.errors import StoreBusyError, StoreClosedError, StoreError
 from gateway.store.faults import fault_point
+from gateway.store.prepared import Prepared
 
 __all__ = ["MAX_RUNS", "RETRY_PAUSES", "EmbeddedWork", "PoisonHandler"]
 
@@ -53,10 +54,12 @@ _NOT_ITS_FAULT = (StoreBusyError, StoreClosedError, OperationalError)
 #: Told, in the transaction that fails the job: session, task, key and the last error in one line.
 PoisonHandler = Callable[[Session, Task, str, str], None]
 
-_SUBMIT = text(
-    "INSERT INTO job (task, key, lane, created_at) VALUES (:task, :key, :lane, :now) "
-    "ON CONFLICT (task, key) WHERE status = 'ready' DO NOTHING"
-).bindparams(bindparam("now", type_=UtcDateTime))
+_SUBMIT = Prepared(
+    text(
+        "INSERT INTO job (task, key, lane, created_at) VALUES (:task, :key, :lane, :now) "
+        "ON CONFLICT (task, key) WHERE status = 'ready' DO NOTHING"
+    ).bindparams(bindparam("now", type_=UtcDateTime))
+)
 _CLAIM = text(
     "UPDATE job SET status = 'running', attempts = attempts + 1, token = token + 1 WHERE id IN ("
     "SELECT j.id FROM job j WHERE j.status = 'ready' AND (j.lane IS NULL OR NOT EXISTS ("
@@ -127,7 +130,7 @@ class EmbeddedWork:
 
     def submit(self, session: Session, task: Task, key: str, *, lane: str | None = None) -> None:
         """Ask for one run of ``task`` for ``key`` in the caller's transaction; see ``Work.submit``."""
-        session.execute(_SUBMIT, {"task": task.value, "key": key, "lane": lane, "now": datetime.now(UTC)})
+        _SUBMIT.change(session, {"task": task.value, "key": key, "lane": lane, "now": datetime.now(UTC)})
         after_commit(session, self._wake.set)
 
     def run(self, handlers: Mapping[Task, WorkHandler], slots: int) -> None:

@@ -18,6 +18,7 @@ from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import open_partner_problem
 from gateway.pipeline.receipts import Collections
 from gateway.pipeline.receive import Inbox
+from gateway.pipeline.xmlresponse import CxmlDesk
 from gateway.settings import Settings
 from gateway.store.engine import Store
 from gateway.store.errors import StoreError
@@ -25,6 +26,7 @@ from gateway.store.secrets import Kek
 from gateway.transports.as2.server import TlsFiles
 from gateway.transports.folder import FolderDelivery, FolderPoller, StoredFolders
 from gateway.transports.http import HttpReceiver, HttpServer, StoredAccess
+from gateway.transports.http.delivery import HttpDelivery, HttpTarget
 from gateway.transports.sftp.client import Gates, SftpDelivery, SftpPoller, StoredTargets
 from gateway.transports.sftp.server import Alert, HostedMailboxDelivery, Mailbox, ProfileAccounts, SftpListener
 from gateway.workdir import ssh_host_keys
@@ -105,7 +107,9 @@ class Doors:
         self.delivery: dict[str, DeliveryPort] = {
             "sftp": _SftpRoutes(directory, self._sftp_delivery, hosted),
             "folder": FolderDelivery(self._folders),
+            "http": HttpDelivery(self._http_target),
         }
+        self._secrets = secrets
         self._listener: SftpListener | None = None
         self._http: HttpServer | None = None
         self._sftp_poller: SftpPoller | None = None
@@ -147,10 +151,11 @@ class Doors:
         if http.tls_certificate is not None and http.tls_key is not None:
             files = TlsFiles(home / http.tls_certificate, home / http.tls_key)
         access = StoredAccess(self._store, self._kek, self._directory)
+        desk = CxmlDesk(pipeline)
         with listening("HTTP door", str(http.listen), "[http] listen"):
             self._http = HttpServer(
                 reactor,
-                HttpReceiver(access, inbox),
+                HttpReceiver(access, inbox, answers=desk),
                 host=http.endpoint.host,
                 port=http.endpoint.port,
                 tls=files,
@@ -159,6 +164,16 @@ class Doors:
                 spool_dir=self._settings.paths.blobs,
             )
             self._http.start()
+        desk.url = http.public_url or self._http.cxml_url
+
+    def _http_target(self, partner: str) -> HttpTarget:
+        """Where a partner takes documents over HTTP. Raises LookupError with a sentence."""
+        _, profile = self._directory.current(partner)
+        if profile.xml.url is None:
+            raise LookupError(f"The profile of {partner} has no xml.url: add it, then send again.")
+        token = profile.xml.token
+        opened = self._secrets(token.secret).decode("ascii", "replace") if token is not None else ""
+        return HttpTarget(profile.xml.url, opened)
 
     def addresses(self) -> dict[str, str]:
         """Where the doors that are open listen, by name."""
@@ -168,6 +183,7 @@ class Doors:
             found["sftp"] = f"sftp://{host}:{port}"
         if self._http is not None:
             found["http"] = self._http.url
+            found["cxml"] = self._http.cxml_url
         return found
 
     def wake(self, partner: str) -> None:

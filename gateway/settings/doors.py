@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from gateway.settings.endpoint import Endpoint, ListenText, RouteText, UrlText, parse_endpoint
 from gateway.settings.section import MEBIBYTE, Section
 
-__all__ = ["As2Settings", "HttpSettings", "SftpSettings"]
+__all__ = ["As2Settings", "HttpSettings", "SftpSettings", "TlsListener"]
 
 
-class _TlsListener(Section):
+class TlsListener(Section):
     """A listener that may speak TLS."""
 
     #: PEM certificate chain for TLS on this listener; unset = plain HTTP (behind a proxy, or loopback).
@@ -28,7 +28,7 @@ class _TlsListener(Section):
         return self
 
 
-class As2Settings(_TlsListener):
+class As2Settings(TlsListener):
     """The AS2 listener."""
 
     #: host:port to listen on; port 0 lets the operating system choose.
@@ -58,13 +58,15 @@ class SftpSettings(Section):
         return parse_endpoint(self.listen) if self.listen else None
 
 
-class HttpSettings(_TlsListener):
+class HttpSettings(TlsListener):
     """The HTTP door: partners post messages with a token or a client certificate."""
 
     #: host:port to listen on, port 0 lets the operating system choose; unset = no HTTP door.
     listen: ListenText | None = None
     #: True = a proxy in front does TLS.
     behind_proxy: bool = False
+    #: Where partners reach `/cxml` from outside, for the answer to a cXML ProfileRequest; unset = what we listen on.
+    public_url: str | None = None
 
     @property
     def endpoint(self) -> Endpoint | None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from gateway.cli import inspect as inspect_module
 from gateway.cli.inspect import inspect_command
+from tests.attacks.xml_inputs import order as xml_order
 from tests.standards.x12.x12_samples import ORDER_BODY, group, interchange, isa, order
 
 GOOD = interchange(group(order()))
@@ -143,3 +144,39 @@ def test_a_large_file_shows_on_a_terminal_that_it_is_being_checked(monkeypatch):
     monkeypatch.setattr(inspect_module, "_LARGE", 10)
     assert inspect_module._inspect("big.edi", GOOD, None, False, out)["verdict"] == "accepted"
     assert "Checking big.edi" in out.file.getvalue()
+
+
+def test_an_xml_document_is_shown_with_line_and_path():
+    data = xml_order().replace("2026-03-02", "2026-13-02").encode()
+    result = CliRunner().invoke(inspect_command, ["-"], input=data)
+    assert "-  rejected" in result.output
+    assert "  Harbor Retail → Alpine Supply  ubl-2.1" in result.output
+    assert "Order PO-1  order PO-1  rejected" in result.output
+    assert ", line 1, /Order/cbc:IssueDate]" in result.output
+    assert result.exit_code == 1
+
+
+def test_a_refused_xml_file_is_told_once():
+    shown = CliRunner().invoke(inspect_command, ["-"], input=b"<!DOCTYPE x><x/>").output
+    assert shown.count("DOCTYPE. It can define") == 1
+    assert "Interchange" not in shown
+
+
+def test_the_answer_to_an_xml_document_is_xml():
+    shown = CliRunner().invoke(inspect_command, ["-", "--ack"], input=xml_order().encode()).output
+    assert "<ApplicationResponse" in shown
+
+
+def test_the_schemas_of_a_working_directory_count(tmp_path, monkeypatch):
+    (tmp_path / "gateway.toml").write_text("")
+    folder = tmp_path / "schemas" / "xsd" / "things"
+    folder.mkdir(parents=True)
+    (folder / "thing.xsd").write_text(
+        '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="thing" type="xs:int"/></xs:schema>'
+    )
+    arguments = ["-", "--dir", str(tmp_path)]
+    assert CliRunner().invoke(inspect_command, arguments, input=b"<thing>7</thing>").exit_code == 0
+    assert CliRunner().invoke(inspect_command, arguments, input=b"<thing>x</thing>").exit_code == 1
+    assert CliRunner().invoke(inspect_command, ["-"], input=b"<thing>7</thing>").exit_code == 1
+    monkeypatch.setenv("GATEWAY_DIR", str(tmp_path))
+    assert CliRunner().invoke(inspect_command, ["-"], input=b"<thing>7</thing>").exit_code == 0

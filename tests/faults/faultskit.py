@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.demo.company import Company, wait_for
+from tests.faults.nursery import Nursery
 
 #: Seconds after which a try of the sender is repeated: a killed receiver is up again soon.
 RETRY = {"delivery": {"retry_seconds": [1], "give_up_hours": 2}}
@@ -27,21 +28,22 @@ def free_port() -> int:
 @contextmanager
 def buyer_and_seller(home: Path) -> Iterator[tuple[Company, Company]]:
     """A buyer that retries and a seller on a port that stays the same over its restarts."""
-    buyer = Company("harbor-retail", "Harbor Retail", home / "buyer")
-    seller = Company("alpine-supply", "Alpine Supply", home / "seller")
-    buyer.prepare()
-    seller.prepare(f"127.0.0.1:{free_port()}")
-    try:
-        for company in (buyer, seller):
-            company.start()
-        for company in (buyer, seller):
-            company.wait_ready()
-        buyer.befriend(seller, "004010", **RETRY)
-        seller.befriend(buyer, "004010", **RETRY)
-        yield buyer, seller
-    finally:
-        for company in (buyer, seller):
-            company.stop()
+    with Nursery() as nursery:
+        buyer = Company("harbor-retail", "Harbor Retail", home / "buyer", launch=nursery.launch)
+        seller = Company("alpine-supply", "Alpine Supply", home / "seller", launch=nursery.launch)
+        buyer.prepare()
+        seller.prepare(f"127.0.0.1:{free_port()}")
+        try:
+            for company in (buyer, seller):
+                company.start()
+            for company in (buyer, seller):
+                company.wait_ready()
+            buyer.befriend(seller, "004010", **RETRY)
+            seller.befriend(buyer, "004010", **RETRY)
+            yield buyer, seller
+        finally:
+            for company in (buyer, seller):
+                company.stop()
 
 
 def order(number: str) -> dict[str, Any]:

@@ -2,95 +2,54 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "transports" / "sftp" / "server"))
-
-from sftpkit import ORDER, account, account_key, client_key, host_keys, order, running
-
 from gateway.store.engine import open_store
 from gateway.store.migrations import upgrade
+from tests.interop.opensshkit import KINDS, OpenSsh, require_openssh
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "transports" / "sftp" / "server"))
+
+from sftpkit import ORDER, Server, account, account_key, client_key, host_keys, order, running
 
 pytestmark = pytest.mark.real
-
-MISSING = [program for program in ("sftp", "scp", "ssh") if shutil.which(program) is None]
-if MISSING and os.environ.get("GATEWAY_REQUIRE_ALL") != "1":
-    pytest.skip(f"OpenSSH is not installed here: {', '.join(MISSING)} missing", allow_module_level=True)
-
-KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
+require_openssh()
 
 
 @pytest.fixture
-def openssh(tmp_path):
+def openssh(tmp_path: Path) -> Iterator[Partner]:
     """A server, and OpenSSH's programs with their own files only."""
     with open_store(tmp_path / "gateway.db") as store:
         upgrade(store)
         with running(store, tmp_path, account(keys=[account_key(kind) for kind in KINDS])) as server:
-            yield OpenSsh(server, tmp_path)
+            yield Partner(server, tmp_path)
 
 
-class OpenSsh:
-    """The partner's programs."""
+class Partner(OpenSsh):
+    """The partner's programs, and our server that they talk to."""
 
-    def __init__(self, server, folder: Path) -> None:
-        self.server, self.folder = server, folder
+    def __init__(self, server: Server, folder: Path) -> None:
+        super().__init__(folder, server.port, host_keys()[0].public)
+        self.server = server
         for kind in KINDS:
-            key = folder / kind
-            client_key(kind).write_private_key(str(key), "openssh")
-            key.chmod(0o600)
-        self.known = folder / "known_hosts"
-        self.known.write_text(f"[127.0.0.1]:{server.port} {host_keys()[0].public}\n")
-
-    def options(self, kind: str = "ssh-ed25519") -> list[str]:
-        pairs = {
-            "UserKnownHostsFile": self.known,
-            "GlobalKnownHostsFile": "/dev/null",
-            "StrictHostKeyChecking": "yes",
-            "UpdateHostKeys": "no",
-            "IdentitiesOnly": "yes",
-            "IdentityAgent": "none",
-            "IdentityFile": self.folder / kind,
-            "BatchMode": "yes",
-            "Port": self.server.port,
-        }
-        return ["-F", "/dev/null", *(part for name, value in pairs.items() for part in ("-o", f"{name}={value}"))]
-
-    def sftp(self, *commands: str, kind: str = "ssh-ed25519", more: tuple[str, ...] = ()) -> str:
-        batch = "\n".join(commands) + "\n"
-        return self._run(["sftp", *self.options(kind), *more, "-b", "-", "acme@127.0.0.1"], batch)
-
-    def scp(self, *arguments: str) -> str:
-        return self._run(["scp", *self.options(), *arguments], "")
-
-    def _run(self, command: list[str], text: str) -> str:
-        done = subprocess.run(
-            command, input=text, capture_output=True, text=True, timeout=120, cwd=self.folder, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def file(self, name: str, body: bytes) -> str:
-        (self.folder / name).write_bytes(body)
-        return name
+            self.own(client_key(kind), kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_sftp_puts_lists_and_leaves_with_each_kind_of_key(openssh: OpenSsh, kind: str) -> None:
+def test_sftp_puts_lists_and_leaves_with_each_kind_of_key(openssh: Partner, kind: str) -> None:
     openssh.file("po.edi", ORDER)
-    shown = openssh.sftp("cd in", "put po.edi", "put -p po.edi again.edi", "ls -l", "pwd", "bye", kind=kind)
+    shown = openssh.sftp("cd in", "put po.edi", "put -p po.edi again.edi", "ls -l", "pwd", "bye", key=kind)
     assert "po.edi" in shown
     assert "partner  edi" in shown
     assert [received.payload for received in openssh.server.inbound.received] == [ORDER, ORDER]
 
 
-def test_scp_uploads_and_downloads_with_exit_status_zero(openssh: OpenSsh) -> None:
+def test_scp_uploads_and_downloads_with_exit_status_zero(openssh: Partner) -> None:
     openssh.file("po.edi", ORDER)
     openssh.scp("po.edi", "acme@127.0.0.1:/in/")
     openssh.scp("-p", "po.edi", "acme@127.0.0.1:/in/two.edi")
@@ -101,7 +60,7 @@ def test_scp_uploads_and_downloads_with_exit_status_zero(openssh: OpenSsh) -> No
     assert openssh.server.collected.seen == [("acme", "tx-9")]
 
 
-def test_sftp_collects_and_removes(openssh: OpenSsh) -> None:
+def test_sftp_collects_and_removes(openssh: Partner) -> None:
     for number in range(5):
         openssh.server.offer(f"{number}.edi", order(number, 300_000 if number == 4 else 0), f"tx-{number}")
     openssh.sftp("cd out", "get *.edi", "rm *.edi")
@@ -112,13 +71,13 @@ def test_sftp_collects_and_removes(openssh: OpenSsh) -> None:
     assert openssh.server.states("out") == {}
 
 
-def test_sftp_uploads_by_a_temporary_name_and_a_rename(openssh: OpenSsh) -> None:
+def test_sftp_uploads_by_a_temporary_name_and_a_rename(openssh: Partner) -> None:
     openssh.file("po.edi", ORDER)
     openssh.sftp("put po.edi /in/po.edi.tmp", "rename /in/po.edi.tmp /in/po.edi")
     assert openssh.server.inbound.names == ["po.edi"]
 
 
-def test_reput_goes_on_with_a_cut_upload(openssh: OpenSsh) -> None:
+def test_reput_goes_on_with_a_cut_upload(openssh: Partner) -> None:
     body = order(3, 2_000_000)
     with openssh.server.paramiko() as sftp:
         file = sftp.open("/in/big.edi", "wb")
@@ -133,7 +92,7 @@ def test_reput_goes_on_with_a_cut_upload(openssh: OpenSsh) -> None:
     assert received.facts["resumed_at"] == 1_199_999
 
 
-def test_content_stays_equal_over_rekeying_both_ways(openssh: OpenSsh) -> None:
+def test_content_stays_equal_over_rekeying_both_ways(openssh: Partner) -> None:
     body = order(4, 12_000_000)
     openssh.file("big.edi", body)
     openssh.server.offer("back.edi", body)
@@ -142,7 +101,7 @@ def test_content_stays_equal_over_rekeying_both_ways(openssh: OpenSsh) -> None:
     assert (openssh.folder / "back.edi").read_bytes() == body
 
 
-def test_two_hundred_small_files_arrive_once_each(openssh: OpenSsh) -> None:
+def test_two_hundred_small_files_arrive_once_each(openssh: Partner) -> None:
     files = openssh.folder / "many"
     files.mkdir()
     for number in range(200):
@@ -152,20 +111,15 @@ def test_two_hundred_small_files_arrive_once_each(openssh: OpenSsh) -> None:
     assert {received.payload for received in openssh.server.inbound.received} == {order(n) for n in range(200)}
 
 
-def test_a_refused_upload_gives_scp_a_failure(openssh: OpenSsh) -> None:
+def test_a_refused_upload_gives_scp_a_failure(openssh: Partner) -> None:
     openssh.file("po.edi", ORDER)
-    command = ["scp", *openssh.options(), "po.edi", "acme@127.0.0.1:/out/po.edi"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=openssh.folder, check=False)
-    assert done.returncode != 0
+    assert openssh.try_scp("po.edi", "acme@127.0.0.1:/out/po.edi").returncode != 0
     assert openssh.server.inbound.received == []
 
 
-def test_a_store_that_fails_at_close_gives_sftp_a_failure(openssh: OpenSsh) -> None:
+def test_a_store_that_fails_at_close_gives_sftp_a_failure(openssh: Partner) -> None:
     openssh.server.inbound.fail = OSError("disk")
     openssh.file("po.edi", ORDER)
-    command = ["sftp", *openssh.options(), "-b", "-", "acme@127.0.0.1"]
-    done = subprocess.run(
-        command, input="put po.edi /in/\n", capture_output=True, text=True, timeout=60, cwd=openssh.folder, check=False
-    )
+    done = openssh.try_sftp("put po.edi /in/")
     assert done.returncode != 0
     assert "disk" not in done.stderr

@@ -257,7 +257,7 @@ def _generated(draw: Any, model: type[BaseModel], carried: Carried, depth: int) 
     return values
 
 
-@pytest.mark.parametrize("key", maps_available(), ids="-".join)
+@pytest.mark.parametrize("key", [key for key in maps_available() if key[0] == "x12"], ids="-".join)
 @settings(max_examples=15, deadline=None, phases=PHASES)
 @given(st.data())
 def test_a_generated_document_survives_writing_and_reading(key: tuple[str, str, str], data: st.DataObject) -> None:

@@ -15,7 +15,7 @@ __all__ = ["Alerts", "Delivery", "Keep"]
 class Delivery(Group):
     """How hard we try to deliver."""
 
-    transport: Literal["as2", "sftp", "folder"] | None = Field(
+    transport: Literal["as2", "sftp", "folder", "http"] | None = Field(
         default=None,
         description="How we send; empty = AS2 when it has a url, else SFTP when it has a host, else folder.",
     )

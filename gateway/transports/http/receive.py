@@ -6,16 +6,19 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 
-from gateway.messages.ports import Answer, InboundPort, Received
+from gateway.messages.ports import Answer, AnswerPort, InboundPort, Received
 from gateway.store.errors import StoreBusyError, StoreClosedError
 from gateway.transports.filenames import name_problem
 from gateway.transports.http.access import HttpAccess, HttpAccount, opens
 
 __all__ = ["Admitted", "HttpReceiver", "RequestHead", "problem"]
 
+#: Where cXML is posted: who sent it is proved by the credential and shared secret in its header.
+CXML_PATH = "/cxml"
+_CXML_BYTES = 10 * 1024 * 1024
 _PATH = re.compile(r"/in/([a-z0-9][a-z0-9-]{0,39})")
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -66,26 +69,38 @@ class Admitted:
     """A request that may send its body."""
 
     account: HttpAccount
-    #: "token", "certificate" or "both".
+    #: "token", "certificate", "both"; "credential" when only the content can say who it is from.
     by: str
     #: The Idempotency-Key, "" for none.
     key: str
 
 
+#: Stands for whoever posts to `/cxml` until the content has said who it is.
+_STRANGER = HttpAccount("", max_body_bytes=_CXML_BYTES)
+
+
 class HttpReceiver:
     """Judges and stores posted messages. Thread-safe.
 
-    ``on_refused`` gets (partner as in the path, address) of requests without a good token or certificate.
+    ``answers`` gives cXML requests their Response; without it there is no `/cxml`. ``on_refused`` gets (partner as in
+    the path, address) of requests without a good token or certificate.
     """
 
     def __init__(
-        self, access: HttpAccess, inbound: InboundPort, *, on_refused: Callable[[str, str], None] | None = None
+        self,
+        access: HttpAccess,
+        inbound: InboundPort,
+        *,
+        answers: AnswerPort | None = None,
+        on_refused: Callable[[str, str], None] | None = None,
     ) -> None:
-        self._access, self._inbound = access, inbound
+        self._access, self._inbound, self._answers = access, inbound, answers
         self._on_refused = on_refused
 
     def judge(self, head: RequestHead) -> Admitted | Answer:
         """Whether the body may come, by the headers alone; an Answer refuses."""
+        if head.path == CXML_PATH and self._answers is not None:
+            return self._judge_content(head, Admitted(_STRANGER, "credential", ""))
         path = _PATH.fullmatch(head.path)
         if path is None:
             return NOT_FOUND
@@ -98,6 +113,13 @@ class HttpReceiver:
             if self._on_refused is not None:
                 self._on_refused(path[1], head.address)
             return SHUT
+        return self._judge_content(head, Admitted(account, by, ""))
+
+    @staticmethod
+    def _judge_content(head: RequestHead, admitted: Admitted) -> Admitted | Answer:
+        """Method, coding, type and key: what is asked of whoever posts."""
+        if head.method != "POST":
+            return WRONG_METHOD
         if head.first("content-encoding").lower() not in ("", "identity"):
             return ENCODED
         if head.first("content-type").lower().lstrip().startswith("multipart/"):
@@ -105,7 +127,7 @@ class HttpReceiver:
         keys = head.headers.get("idempotency-key", ())
         if len(keys) > 1 or (keys and not _KEY.fullmatch(keys[0])):
             return BAD_KEY
-        return Admitted(account, by, keys[0] if keys else "")
+        return replace(admitted, key=keys[0] if keys else "")
 
     def take(self, head: RequestHead, admitted: Admitted, body: bytes) -> Answer:
         """Store a complete message; 202 with its id once it is durable.
@@ -117,12 +139,21 @@ class HttpReceiver:
             return EMPTY
         if len(body) > admitted.account.max_body_bytes:
             return TOO_LARGE
+        partner: str | Answer = admitted.account.partner
+        if admitted.by == "credential" and self._answers is not None:
+            partner = self._answers.partner_of(body)
+        if isinstance(partner, Answer):
+            if self._on_refused is not None:
+                self._on_refused("", head.address)
+            return partner
         digest = hashlib.sha256(body).hexdigest()
+        own = self._answers.answer(partner, body) if self._answers is not None else None
         received = Received(
             transport="http",
-            partner=admitted.account.partner,
+            partner=partner,
             payload=body,
-            transport_id=f"key:{admitted.key}" if admitted.key else f"body:{digest}",
+            transport_id=_identity(admitted.key, own[0] if own else "", digest),
+            answer=own[1] if own else None,
             wire_sha256=digest,
             filename=_filename(head.first("content-disposition")),
             content_type=head.first("content-type")[:200] or _DEFAULT_TYPE,
@@ -139,8 +170,17 @@ class HttpReceiver:
         except (StoreBusyError, StoreClosedError):
             return BUSY
         if receipt.conflict:
-            return CONFLICT
+            return self._answers.conflict() if own is not None and self._answers is not None else CONFLICT
+        if own is not None and receipt.answer is not None:
+            return receipt.answer
         return Answer(202, (_JSON,), json.dumps({"id": receipt.transmission_id}).encode("ascii") + b"\n")
+
+
+def _identity(key: str, own: str, digest: str) -> str:
+    """What makes a message the same one again: its payloadID, else the client's key, else its bytes."""
+    if own:
+        return f"payload:{own}"
+    return f"key:{key}" if key else f"body:{digest}"
 
 
 def _filename(disposition: str) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.transports.http.connection import DoorFactory
-from gateway.transports.http.receive import HttpReceiver
+from gateway.transports.http.receive import CXML_PATH, HttpReceiver
 from gateway.transports.httpserver import Listener, ServerLimits, TlsFiles
 
 __all__ = ["HttpServer", "ServerLimits", "TlsFiles"]
@@ -54,6 +54,11 @@ class HttpServer(Listener):
     def url(self) -> str:
         """Where partners on this machine would post, without their code."""
         return f"{self.origin}/in/"
+
+    @property
+    def cxml_url(self) -> str:
+        """Where partners on this machine would post cXML."""
+        return f"{self.origin}{CXML_PATH}"
 
     def tls_options(self, files: TlsFiles) -> Any:
         """TLS that asks for a client certificate and takes any: what it may open is decided by its fingerprint."""

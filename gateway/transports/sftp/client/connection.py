@@ -95,9 +95,18 @@ class _Pins(asyncssh.SSHClient):
 
 
 async def within(work: Awaitable[T], seconds: float = OPERATION_SECONDS) -> T:
-    """The result of ``work``. Raises TimeoutError when it takes longer."""
-    async with asyncio.timeout(seconds):
-        return await work
+    """The result of an operation over the network.
+
+    Raises TimeoutError when it takes longer, ``asyncssh.SFTPConnectionLost`` when the network ends the connection (a
+    reset), and whatever else ``work`` raises.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except (TimeoutError, socket.gaierror, ConnectionRefusedError):
+        raise  # there was no connection yet that could be lost
+    except OSError as error:
+        raise asyncssh.SFTPConnectionLost(f"the connection was lost: {error.strerror or error}") from error
 
 
 async def read_bytes(handle: asyncssh.SFTPClientFile, size: int, offset: int) -> bytes:

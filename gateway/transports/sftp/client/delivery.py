@@ -12,6 +12,7 @@ import asyncssh
 
 from gateway.messages.ports import Delivery, DeliveryOutcome, Outcome, PreparedWire
 from gateway.transports.filenames import file_name
+from gateway.transports.sftp.client.bandwidth import Bandwidths
 from gateway.transports.sftp.client.connection import Session, Timeouts, connect
 from gateway.transports.sftp.client.errors import ConnectError
 from gateway.transports.sftp.client.gates import Gates
@@ -50,12 +51,14 @@ class SftpDelivery:
         gates: Gates | None = None,
         timeouts: Timeouts | None = None,
         idle_seconds: float = _IDLE_SECONDS,
+        bandwidths: Bandwidths | None = None,
     ) -> None:
         self._targets = targets
         self._clock = clock
         self._gates = gates or Gates(clock=clock)
         self._timeouts = timeouts
         self._idle_seconds = idle_seconds
+        self._bandwidths = bandwidths or Bandwidths()
         self._thread = LoopThread("sftp-delivery")
         self._kept: dict[str, _Kept] = {}
 
@@ -126,7 +129,8 @@ class SftpDelivery:
             ) from error
 
     async def _put(self, target: SftpTarget, kept: _Kept, name: str, body: bytes) -> DeliveryOutcome:
-        outcome = await put_file(kept.session.sftp, target.push, name, body, target.place)
+        bandwidth = self._bandwidths.of(target.partner, target.bandwidth_bytes_per_second)
+        outcome = await put_file(kept.session.sftp, target.push, name, body, target.place, bandwidth)
         self._keep(kept)
         return outcome
 

@@ -22,6 +22,7 @@ from gateway.store.engine import Store
 from gateway.store.errors import StoreBusyError, StoreClosedError
 from gateway.store.faults import fault_point
 from gateway.transports.filenames import looks_cut
+from gateway.transports.sftp.client.bandwidth import Bandwidth
 from gateway.transports.sftp.client.connection import Session, read_bytes, within
 from gateway.transports.sftp.client.errors import LostError, in_words
 from gateway.transports.sftp.client.listing import Listing, RemoteFile, Sighting, join, read_listing, settled
@@ -89,6 +90,8 @@ class Desk:
     on_problem: Callable[[str, str, str], None]
     #: Set when the gateway stops: the file in hand is finished, no other is begun.
     stopping: asyncio.Event
+    #: How fast files are fetched.
+    bandwidth: Bandwidth
 
 
 class _NotYetError(Exception):
@@ -218,9 +221,10 @@ class _Look:
             raise _NotYetError from error
         try:
             await self._unchanged(handle, file)
-            content = bytearray()
+            content, bandwidth = bytearray(), self._desk.bandwidth
             while len(content) < file.size:
-                wanted = min(_CHUNK, file.size - len(content))
+                wanted = min(bandwidth.piece(_CHUNK), file.size - len(content))
+                await bandwidth.draw(wanted)
                 chunk = await read_bytes(handle, wanted, len(content))
                 if not chunk:
                     break

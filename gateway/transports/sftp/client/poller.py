@@ -15,6 +15,7 @@ import asyncssh
 
 from gateway.messages.ports import InboundPort
 from gateway.store.engine import Store
+from gateway.transports.sftp.client.bandwidth import Bandwidths
 from gateway.transports.sftp.client.connection import Timeouts, open_session
 from gateway.transports.sftp.client.errors import ConnectError, LostError, in_words
 from gateway.transports.sftp.client.fetching import Desk, Memory, PollResult, look
@@ -63,6 +64,7 @@ class SftpPoller:
         timeouts: Timeouts | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
+        bandwidths: Bandwidths | None = None,
     ) -> None:
         self._targets = targets
         self._clock = clock
@@ -73,6 +75,7 @@ class SftpPoller:
         self._inbound, self._store = inbound, store
         self._at_once, self._tick = at_once, tick_seconds
         self._timeouts = timeouts
+        self._bandwidths = bandwidths or Bandwidths()
         self._partners: dict[str, _Partner] = {}
         self._lock = threading.Lock()
         self._thread = LoopThread("sftp-poller")
@@ -208,6 +211,7 @@ class SftpPoller:
             self._monotonic,
             self._on_problem,
             self._stopping or asyncio.Event(),
+            self._bandwidths.of(target.partner, target.bandwidth_bytes_per_second),
         )
         async with open_session(target, credentials, self._clock().date(), self._timeouts) as session:
             return await look(target, pull, session, memory, desk)

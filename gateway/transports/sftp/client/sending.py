@@ -14,6 +14,7 @@ import asyncssh
 
 from gateway.messages.ports import DeliveryOutcome, Outcome
 from gateway.store.faults import fault_point
+from gateway.transports.sftp.client.bandwidth import Bandwidth
 from gateway.transports.sftp.client.connection import read_bytes, within
 from gateway.transports.sftp.client.errors import in_words
 from gateway.transports.sftp.client.listing import join
@@ -49,8 +50,10 @@ class Paths:
         return self.final == self.unfinished
 
 
-async def put_file(sftp: asyncssh.SFTPClient, push: Push, name: str, body: bytes, place: str) -> DeliveryOutcome:
-    """Put ``body`` as ``name``; ``place`` names the server for people.
+async def put_file(
+    sftp: asyncssh.SFTPClient, push: Push, name: str, body: bytes, place: str, bandwidth: Bandwidth
+) -> DeliveryOutcome:
+    """Put ``body`` as ``name``, no faster than ``bandwidth``; ``place`` names the server for people.
 
     Raises ``asyncssh.SFTPConnectionLost`` or another connection error when the connection ended, and TimeoutError when
     the server fell silent; every answer of the server is an outcome.
@@ -58,7 +61,7 @@ async def put_file(sftp: asyncssh.SFTPClient, push: Push, name: str, body: bytes
     paths = Paths.of(push, name)
     try:
         there = await _size(sftp, paths.final)
-        if there is not None and await _is_ours(sftp, paths.final, there, body):
+        if there is not None and await _is_ours(sftp, paths.final, there, body, bandwidth):
             await _mark(sftp, push, paths)
             return DeliveryOutcome(Outcome.CONFIRMED, f"{name} is at {place} already, with all our bytes.")
         if there is not None and not push.replace_existing and not paths.direct:
@@ -67,7 +70,7 @@ async def put_file(sftp: asyncssh.SFTPClient, push: Push, name: str, body: bytes
                 f"Another file named {name} is at {place}; ours waits until the partner has taken that one. Add "
                 "{id8} to sftp.file_name, or set sftp.replace_existing.",
             )
-        await _write(sftp, paths.unfinished, body)
+        await _write(sftp, paths.unfinished, body, bandwidth)
         return await _publish(sftp, push, paths, name, body, place)
     except _LOST:
         raise
@@ -81,12 +84,15 @@ async def put_file(sftp: asyncssh.SFTPClient, push: Push, name: str, body: bytes
         )
 
 
-async def _write(sftp: asyncssh.SFTPClient, path: bytes, body: bytes) -> None:
+async def _write(sftp: asyncssh.SFTPClient, path: bytes, body: bytes, bandwidth: Bandwidth) -> None:
     """Write the bytes over whatever an earlier attempt left there, and have them on the disk if the server can."""
     handle = await within(sftp.open(path, "wb"))
     try:
-        for start in range(0, len(body), _CHUNK):
-            await within(handle.write(body[start : start + _CHUNK], start))
+        piece = bandwidth.piece(_CHUNK)
+        for start in range(0, len(body), piece):
+            part = body[start : start + piece]
+            await bandwidth.draw(len(part))
+            await within(handle.write(part, start))
         with contextlib.suppress(asyncssh.SFTPOpUnsupported):  # not offered: the size is compared in any case
             await within(handle.fsync())
     finally:
@@ -151,7 +157,7 @@ async def _size(sftp: asyncssh.SFTPClient, path: bytes) -> int | None:
         return None
 
 
-async def _is_ours(sftp: asyncssh.SFTPClient, path: bytes, size: int, body: bytes) -> bool:
+async def _is_ours(sftp: asyncssh.SFTPClient, path: bytes, size: int, body: bytes, bandwidth: Bandwidth) -> bool:
     """Whether the file that is there holds our bytes; where we may not read it, its size decides."""
     if size != len(body):
         return False
@@ -161,8 +167,11 @@ async def _is_ours(sftp: asyncssh.SFTPClient, path: bytes, size: int, body: byte
     except asyncssh.SFTPError:
         return True
     try:
-        for start in range(0, size, _CHUNK):
-            digest.update(await read_bytes(handle, min(_CHUNK, size - start), start))
+        piece = bandwidth.piece(_CHUNK)
+        for start in range(0, size, piece):
+            wanted = min(piece, size - start)
+            await bandwidth.draw(wanted)
+            digest.update(await read_bytes(handle, wanted, start))
     finally:
         await within(handle.close())
     return digest.digest() == hashlib.sha256(body).digest()

@@ -75,6 +75,8 @@ class SftpTarget:
     #: Older algorithms are offered too, up to the day ``compatible_until`` (None = no end).
     compatible: bool = False
     compatible_until: date | None = None
+    #: Most bytes in a second, put and fetched each; None = no limit.
+    bandwidth_bytes_per_second: int | None = None
 
     @property
     def place(self) -> str:
@@ -137,6 +139,7 @@ def target_from_profile(profile: PartnerProfile, version: int = 0) -> SftpTarget
         ),
         compatible=settings.algorithms == "compatible",
         compatible_until=settings.compatible_until,
+        bandwidth_bytes_per_second=settings.bandwidth_bytes_per_second,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.messages.ports import Outcome
 from gateway.transports.sftp.client import sending
+from gateway.transports.sftp.client.bandwidth import Bandwidth
 from gateway.transports.sftp.client.sending import Paths
 from tests.transports.sftp.client.clientkit import Kit, interchange
 
@@ -160,8 +161,8 @@ def test_a_file_taken_at_once_by_the_partner_is_confirmed(kit: Kit, monkeypatch:
 def test_a_wrong_size_is_tried_again(kit: Kit, monkeypatch: pytest.MonkeyPatch, point: str, words: str) -> None:
     real = sending._write
 
-    async def short(sftp: asyncssh.SFTPClient, path: bytes, body: bytes) -> None:
-        await real(sftp, path, body[:-1] if point == "before_rename" else body)
+    async def short(sftp: asyncssh.SFTPClient, path: bytes, body: bytes, bandwidth: Bandwidth) -> None:
+        await real(sftp, path, body[:-1] if point == "before_rename" else body, bandwidth)
 
     def grow(name: str) -> None:
         if name == f"sftp_client.{point}":

@@ -1,0 +1,494 @@
+"""Reading: one walk over the elements that fills plain values and notes what our own writing would lack.
+
+The nodes of the plan become readers that look up each child by its tag. A child that no rule takes is noted; so is a
+value whose spelling our writer would change, an order that differs from the schema's, a constant that was not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lxml import etree
+
+from gateway.mapping.rules import Path
+from gateway.mapping.xml.choice import assign
+from gateway.mapping.xml.leaves import CONSTANT, NOT_TAKEN, VALUE_TAKEN, Take, place_of, take_leaf
+from gateway.mapping.xml.notes import (
+    ABSENT,
+    DISORDER,
+    LEFT,
+    VALUE,
+    VIA,
+    ReadFrame,
+    ReadState,
+    Values,
+    inside,
+    stray_text,
+)
+from gateway.mapping.xml.places import Names
+from gateway.mapping.xml.plan import INNER, UNKNOWN, Alternative, Edge, Frame, ListRule, Node, rank_of
+from gateway.mapping.xml.prices import finish_price
+from gateway.mapping.xml.rules import At
+from gateway.mapping.xml.under import UnderReader
+from gateway.mapping.xml.values import WHITE
+
+__all__ = ["FrameReader", "compile_reader"]
+
+_WIDTH = 100
+
+
+def compile_reader(frame: Frame, names: Names) -> FrameReader:
+    """The reader of the whole document."""
+    return FrameReader(frame, names)
+
+
+class FrameReader:
+    """Reads one object from its element."""
+
+    def __init__(self, plan: Frame, names: Names) -> None:
+        """Compile the frame and the frames of its lists."""
+        self.width = plan.width
+        self.root = _NodeReader(plan.root, names)
+        self.prices = plan.prices
+        self.groups = [group for group in plan.groups if not group.sure]
+        alternatives = any(leaf.alternative for leaf in plan.leaves) or _has_alternatives(plan.root)
+        self.finishes = bool(plan.prices or self.groups or alternatives)
+        #: Whether a frame of it has more to remember than its values.
+        self.busy = self.finishes or any(rule.under or rule.wrapper for group in plan.groups for rule in group.rules)
+
+    def read(self, element: etree._Element, frame: ReadFrame, state: ReadState, *, always: bool = False) -> bool:
+        """Read the element into the targets of the frame; False when no field got a value, unless it is `always`
+        there: the document's own."""
+        mark = len(state.notes)
+        if self.root.read(element, frame, state, always=always) != VALUE_TAKEN:
+            del state.notes[mark:]
+            return False
+        if self.finishes:
+            self._finish(frame, state)
+        return True
+
+    def _finish(self, frame: ReadFrame, state: ReadState) -> None:
+        for price in self.prices:
+            parts = frame.prices.get(price)
+            if parts:
+                finish_price(price, parts, frame.targets[price.slot])
+        for key, chosen in frame.alternatives.items():
+            if chosen != [1]:
+                state.notes.append((VIA, frame, key, chosen))
+        for group in self.groups:
+            assigned = frame.assigned.get(group.key)
+            if assigned and not group.settled.issuperset(assigned):
+                entries = _entries(frame.targets[group.slot], group.items)
+                if [rule.number if rule else 0 for rule in assign(group, entries)] != assigned:
+                    state.notes.append((VIA, frame, group.key, assigned))
+
+
+def _entries(target: Values, path: Path) -> list[Any]:
+    return list(inside(target, path[:-1]).get(path[-1], ()))
+
+
+def _has_alternatives(node: Node) -> bool:
+    return any(edge.alternative or (edge.rule is None and _has_alternatives(edge.node)) for edge in node.edges)
+
+
+#: (element, frame, state) → NOT_TAKEN, VALUE_TAKEN or CONSTANT.
+_Step = Callable[[etree._Element, ReadFrame, ReadState], int]
+#: Rank of the elements of a name, what takes them, and whether it takes only one; -1 where several rules share it.
+_Way = tuple[int, _Step, bool]
+#: Key, under the ways of a frame, of a name that several rules share.
+_SHARED = -1
+
+
+class _NodeReader:
+    """Reads one element within a frame."""
+
+    def __init__(self, node: Node, names: Names) -> None:
+        self.path = node.path
+        self.names = names
+        self.text: Take | None = take_leaf(node.text) if node.text is not None else None
+        #: Text and nothing else; an element that may hold both is read as one with children.
+        holds_elements = node.place.type is not None and bool(node.place.structure.children(node.place.type))
+        self.is_leaf = not node.edges and self.text is not None and not holds_elements
+        self.attributes = {names.attribute_key(name): take_leaf(leaf) for name, leaf in node.attributes.items()}
+        self.expected = [
+            (names.attribute_key(name), leaf)
+            for name, leaf in node.attributes.items()
+            if leaf.source is not None and leaf.source.own is None
+        ]
+        #: What is written for an attribute that has no value.
+        self.fixed = {
+            names.attribute_key(name): leaf.default or leaf.constant or "" for name, leaf in node.attributes.items()
+        }
+        self.place = node.place
+        self.children = _ways(node, names)
+        self.ranks: dict[str, int] = {}
+        self.slots = [(slot.number, slot.rule) for slot in node.slots if slot.rule is not None]
+        self.constants = node.constants
+        self.forced = node.forced
+        self.forced_tags = [[names.tag(edge.name) for edge in leaf.way] for leaf in self.forced]
+        self.forced_keys = [names.attribute_key(leaf.attribute) if leaf.attribute else "" for leaf in self.forced]
+        self.ends = bool(self.constants or self.forced)
+
+    def read(self, element: etree._Element, frame: ReadFrame, state: ReadState, *, always: bool = False) -> int:
+        """Read the element; when no field got a value, nothing is noted, unless all it has is a constant text."""
+        taken = NOT_TAKEN
+        mark = len(state.notes)
+        text = element.text
+        if self.text is not None:
+            if text is not None and (not self.is_leaf or not len(element)):
+                taken = self.text(text, element, frame, state)
+            if taken == NOT_TAKEN and self.is_leaf:
+                return NOT_TAKEN
+        consumed = always or taken == VALUE_TAKEN
+        if taken == NOT_TAKEN and text is not None and text.strip(WHITE):
+            state.notes.append((VALUE, frame, self.path, ".", text, ""))
+        slots = self._open(frame) if self.slots else None
+        items = element.items()
+        if (items or self.expected) and self.read_attributes(element, items, frame, state):
+            consumed = True
+        if self._children(element, frame, state):
+            consumed = True
+        if slots is not None:
+            self._close(frame, slots, state)
+        if not consumed and taken == CONSTANT and self.is_leaf:
+            return CONSTANT
+        if not consumed:
+            del state.notes[mark:]
+            return NOT_TAKEN
+        if self.ends:
+            for slot, path, word in self.constants:
+                inside(frame.targets[slot], path[:-1]).setdefault(path[-1], word)
+            self._forced(element, frame, state)
+        return VALUE_TAKEN
+
+    def _children(self, element: etree._Element, frame: ReadFrame, state: ReadState) -> bool:
+        """Give each child to its rule; note the others, and an order that is not the schema's."""
+        ways = self.children
+        mixed = state.mixed
+        consumed, ordered, last = False, True, 0
+        left: list[etree._Element] = []
+        used: set[int] = set()
+        for child in element:
+            tag: Any = child.tag
+            tail = child.tail
+            if tail is not None and tail.strip(WHITE):
+                if element not in mixed:
+                    raise MixedContent
+                state.findings.append(stray_text(element, tail, self.names))
+            way = ways.get(tag)
+            if way is not None and not (mixed and child in mixed):
+                rank, step, once = way
+                if not (once and rank in used) and (taken := step(child, frame, state)):
+                    if taken == VALUE_TAKEN:
+                        consumed = True
+                    if rank == _SHARED:
+                        rank = state.numbers[child]
+                    elif once:
+                        used.add(rank)
+                    if rank < last:
+                        ordered = False
+                    last = rank
+                    continue
+            left.append(child)
+            rank = self.ranks.get(tag, -1)
+            if rank < 0:
+                rank = self._rank(tag)
+            if rank < last // _WIDTH * _WIDTH or rank >= UNKNOWN * _WIDTH:
+                ordered = False
+            last = max(last, rank)
+        if left:
+            state.notes.append((LEFT, frame, self.path, element, left))
+            state.left.update(left)
+        if not ordered:
+            state.notes.append((DISORDER, frame, self.path, element, self.place))
+        return consumed
+
+    def _rank(self, tag: str) -> int:
+        rank = rank_of(self.place, self.names.name(tag))
+        if len(self.ranks) < 1000:
+            self.ranks[tag] = rank
+        return rank
+
+    def read_attributes(
+        self, element: etree._Element, items: list[tuple[str, str]], frame: ReadFrame, state: ReadState
+    ) -> bool:
+        """Give each attribute to its rule; note the others, and amounts without their currency."""
+        consumed = False
+        for key, raw in items:
+            take = self.attributes.get(key)
+            taken = take(raw, element, frame, state) if take is not None else NOT_TAKEN
+            if taken == VALUE_TAKEN:
+                consumed = True
+            elif taken == NOT_TAKEN:
+                written = self.fixed.get(key, "")
+                state.notes.append((VALUE, frame, self.path, f"@{self.names.attribute(key)}", raw, written))
+        for key, leaf in self.expected:
+            if element.get(key) is None:
+                state.notes.append((VALUE, frame, self.path, f"@{leaf.attribute}", ABSENT, leaf))
+        return consumed
+
+    def _open(self, frame: ReadFrame) -> list[tuple[list[Any], ListRule, Values]]:
+        """Objects that are read from this element beside the current one."""
+        opened = []
+        for number, rule in self.slots:
+            entry: Values = {}
+            frame.targets[number] = entry
+            place = inside(frame.targets[rule.group.slot], rule.group.items[:-1])
+            items: list[Any] = place.setdefault(rule.group.items[-1], [])
+            items.append(entry)
+            if not rule.group.sure:
+                frame.assigned.setdefault(rule.group.key, []).append(rule.number)
+            opened.append((items, rule, entry))
+        return opened
+
+    def _close(self, frame: ReadFrame, opened: list[tuple[list[Any], ListRule, Values]], state: ReadState) -> None:
+        for items, rule, entry in reversed(opened):
+            place = next(index for index, item in enumerate(items) if item is entry)
+            if entry:
+                set_constants(entry, rule)
+                if rule.anchor:
+                    entry["anchor"] = state.anchor(rule.anchor)
+                continue
+            del items[place]
+            if not rule.group.sure:
+                del frame.assigned[rule.group.key][place]
+            if not items:
+                inside(frame.targets[rule.group.slot], rule.group.items[:-1]).pop(rule.group.items[-1], None)
+
+    def _forced(self, element: etree._Element, frame: ReadFrame, state: ReadState) -> None:
+        """Note the constants and defaults that we write and that were not there."""
+        for leaf, tags, key in zip(self.forced, self.forced_tags, self.forced_keys, strict=True):
+            here = _taken_at(element, tags, state)
+            if here is None:
+                absent = leaf.makes or any(other.makes and other.way == leaf.way for other in self.forced)
+            else:
+                absent = here.get(key) is None if key else not (here.text or "").strip(WHITE)
+            if absent:
+                path, name = place_of(leaf)
+                state.notes.append((VALUE, frame, path, name, ABSENT, leaf.default or leaf.constant))
+
+
+def _taken_at(element: etree._Element, tags: list[str], state: ReadState) -> etree._Element | None:
+    """The element at the end of a path of elements that rules took."""
+    here: etree._Element | None = element
+    for tag in tags:
+        if here is None:
+            return None
+        here = next((child for child in here.iterchildren(tag) if child not in state.left), None)
+    return here
+
+
+class MixedContent(Exception):  # noqa: N818 - a signal between two passes, not an error
+    """Text stands between the children of an element: the document is read again with such elements kept whole."""
+
+
+def set_constants(entry: Values, rule: ListRule) -> None:
+    """The words that a rule gives its entries."""
+    for path, word in rule.constants:
+        inside(entry, path[:-1]).setdefault(path[-1], word)
+
+
+def _ways(node: Node, names: Names) -> dict[str, _Way]:
+    by_name: dict[str, list[Edge]] = {}
+    for edge in node.edges:
+        by_name.setdefault(edge.name, []).append(edge)
+    ways: dict[str, _Way] = {}
+    for name, edges in by_name.items():
+        steps = [_step(edge, names) for edge in edges]
+        if len(edges) == 1:
+            ways[names.tag(name)] = (edges[0].rank, steps[0], _is_single(edges[0]))
+        else:
+            ways[names.tag(name)] = (_SHARED, _choice(edges, steps), False)
+    return ways
+
+
+def _is_single(edge: Edge) -> bool:
+    return edge.rule is None or (edge.rule.room is not None and edge.rule.wrapper is None)
+
+
+def _step(edge: Edge, names: Names) -> _Step:
+    """What takes the element at the end of an edge."""
+    if edge.rule is not None and edge.rule.wrapper is not None:
+        return _WrapperReader(edge.rule, edge.rule.wrapper, names).read
+    if edge.rule is not None:
+        return _guarded(edge, names, _EntryReader(edge.rule, names).read)
+    node = _NodeReader(edge.node, names)
+    step: _Step = node.read
+    if node.is_leaf and not node.slots and not node.ends:
+        step = _leaf_step(node)
+    if edge.alternative is not None:
+        step = _part(step, edge.alternative)
+    return _guarded(edge, names, step)
+
+
+def _leaf_step(node: _NodeReader) -> _Step:
+    """An element with text and perhaps attributes: most elements there are."""
+    take, expected, read_attributes = node.text, node.expected, node.read_attributes
+    assert take is not None
+
+    def leaf(child: etree._Element, frame: ReadFrame, state: ReadState) -> int:
+        text = child.text
+        if text is None or len(child) or not (taken := take(text, child, frame, state)):
+            return NOT_TAKEN
+        items = child.items()
+        if (items or expected) and read_attributes(child, items, frame, state):
+            return VALUE_TAKEN
+        return taken
+
+    return leaf
+
+
+def _part(step: _Step, alternative: Alternative) -> _Step:
+    """One of several places of a part: only the first that is met."""
+    key, number = alternative.key, alternative.number
+
+    def part(child: etree._Element, frame: ReadFrame, state: ReadState) -> int:
+        chosen = frame.alternatives.get(key)
+        if (chosen is not None and chosen != [number]) or not (taken := step(child, frame, state)):
+            return NOT_TAKEN
+        frame.alternatives[key] = [number]
+        return taken
+
+    return part
+
+
+def _guarded(edge: Edge, names: Names, step: _Step) -> _Step:
+    """With the conditions of a rule in front."""
+    if not edge.when and not edge.unless:
+        return step
+    tests = [
+        (_finder(condition.at, names), condition, wanted)
+        for wanted, conditions in ((True, edge.when), (False, edge.unless))
+        for condition in conditions
+    ]
+
+    def guarded(child: etree._Element, frame: ReadFrame, state: ReadState) -> int:
+        for find, condition, wanted in tests:
+            if condition.holds(find(child)) is not wanted:
+                return NOT_TAKEN
+        return step(child, frame, state)
+
+    return guarded
+
+
+def _finder(at: At, names: Names) -> Callable[[etree._Element], str | None]:
+    tags = [names.tag(step) for step in at.steps]
+    key = names.attribute_key(at.attribute) if at.attribute else ""
+
+    def find(element: etree._Element) -> str | None:
+        here: etree._Element | None = element
+        for tag in tags:
+            here = here.find(tag) if here is not None else None
+        if here is None:
+            return None
+        text = here.get(key) if key else here.text or ""
+        return text.strip(WHITE) if text is not None else None
+
+    return find
+
+
+def _choice(edges: list[Edge], steps: list[_Step]) -> _Step:
+    """Several rules for one name: the first that takes the element; one that takes only one element takes one in
+    each parent."""
+    ways = [(edge.rank, step, _is_single(edge), edge) for edge, step in zip(edges, steps, strict=True)]
+
+    def choose(child: etree._Element, frame: ReadFrame, state: ReadState) -> int:
+        for rank, step, once, edge in ways:
+            if once and (child.getparent(), edge) in state.taken:
+                continue
+            if taken := step(child, frame, state):
+                state.numbers[child] = rank
+                if once:
+                    state.taken.add((child.getparent(), edge))
+                return taken
+        return NOT_TAKEN
+
+    return choose
+
+
+class _EntryReader:
+    """Makes an entry of a list from an element."""
+
+    def __init__(self, rule: ListRule, names: Names) -> None:
+        assert rule.frame is not None
+        self.rule = rule
+        self.frame = FrameReader(rule.frame, names)
+        self.width = rule.frame.width
+        self.slot = rule.group.slot
+        self.nested = rule.group.items[:-1]
+        self.name = rule.group.items[-1]
+        self.anchor = rule.anchor
+        self.tracked = not rule.group.sure
+        self.key = rule.group.key
+        self.under = UnderReader(rule, names) if rule.under else None
+
+    def read(self, child: etree._Element, frame: ReadFrame, state: ReadState) -> bool:
+        """Read the element; False when it gives no value."""
+        rule = self.rule
+        entry: Values = {}
+        targets = [entry] if self.width == 1 else [entry, *({} for _ in range(self.width - 1))]
+        new = ReadFrame(targets, frame, rule, busy=self.frame.busy)
+        if self.anchor:
+            new.anchor = entry["anchor"] = state.anchor(self.anchor)
+        if not self.frame.read(child, new, state):
+            if self.anchor:
+                state.counts[self.anchor] -= 1
+            return False
+        if rule.constants:
+            set_constants(entry, rule)
+        if rule.scalar:
+            new.entry = entry[""]
+        target = frame.targets[self.slot]
+        items: list[Any] = (inside(target, self.nested) if self.nested else target).setdefault(self.name, [])
+        if rule.scalar:
+            new.position = len(items)
+        if self.under is not None:
+            items = self.under.place(child, new, items, frame, state)
+        items.append(new.entry)
+        if self.tracked:
+            frame.assigned.setdefault(self.key, []).append(rule.number)
+        return True
+
+
+class _WrapperReader:
+    """Reads an element around entries of a flat list; its values become fields of each of them."""
+
+    def __init__(self, rule: ListRule, wrapper: Frame, names: Names) -> None:
+        self.rule = rule
+        self.frame = FrameReader(wrapper, names)
+        self.width = wrapper.width
+
+    def read(self, child: etree._Element, frame: ReadFrame, state: ReadState) -> bool:
+        """Read the element; False when there is no entry in it."""
+        rule = self.rule
+        shared: Values = {}
+        around = ReadFrame([shared, *({} for _ in range(self.width - 1))], frame, rule)
+        mark = len(state.notes)
+        if not self.frame.read(child, around, state):
+            return False
+        entries: list[Values] = shared.pop(INNER[0], [])
+        if not entries:
+            del state.notes[mark:]
+            return False
+        around.anchor = entries[0]["anchor"]
+        around.is_wrapper = True
+        before = frame.open.get(rule)
+        if before is not None and before[0] is not None and before[0][1] == shared:
+            state.notes.append((VIA, around, "wrapper", [1]))
+        frame.open[rule] = [(None, shared, shared)]
+        for entry in entries:
+            _merge(entry, shared)
+        target = frame.targets[rule.group.slot]
+        inside(target, rule.group.items[:-1]).setdefault(rule.group.items[-1], []).extend(entries)
+        if not rule.group.sure:
+            frame.assigned.setdefault(rule.group.key, []).extend(rule.number for _ in entries)
+        return True
+
+
+def _merge(entry: Values, shared: Values) -> None:
+    for name, value in shared.items():
+        if isinstance(value, dict):
+            _merge(entry.setdefault(name, {}), value)
+        else:
+            entry.setdefault(name, value)

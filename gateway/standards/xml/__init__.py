@@ -1,0 +1,1 @@
+"""XML business documents: hardened parsing, identification, schemas, business rules and acknowledgements."""
