@@ -29,6 +29,9 @@ check: $(TESTING)
 bench: $(TESTING)
 	$(BIN)/gateway bench x12
 	$(BIN)/gateway bench pipeline
+	$(BIN)/gateway bench as2
+	$(BIN)/gateway bench sftp
+	$(BIN)/gateway bench xml
 
 # The lists that fix every dependency to one version and its digests. They hold no index address.
 lock: $(TESTING)

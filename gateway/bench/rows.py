@@ -24,8 +24,12 @@ def row(
     peer: str | None = None,
     peer_value: float | None = None,
     note: str = "",
+    rss_mib: float | None = None,
 ) -> Row:
-    """One row; a figure where more is better. Without ``peer_value`` the ratio is None and ``note`` says why."""
+    """One row; a figure where more is better. Without ``peer_value`` the ratio is None and ``note`` says why.
+
+    ``rss_mib``: the largest resident memory of what was measured, where that is another process than this one.
+    """
     found: Row = {
         "benchmark": benchmark,
         "variant": variant,
@@ -34,8 +38,8 @@ def row(
         "unit": unit,
         "peer": peer,
         "peer_value": None if peer_value is None else round(peer_value, 1),
-        "ratio": None if not peer_value else round(ours / peer_value, 1),
-        "rss_mib": round(peak_rss_mib(), 1),
+        "ratio": None if not peer_value else round(ours / peer_value, 2),
+        "rss_mib": round(peak_rss_mib() if rss_mib is None else rss_mib, 1),
     }
     return {**found, "note": note} if note else found
 

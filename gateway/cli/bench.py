@@ -37,6 +37,27 @@ def as2_command(as_json: bool) -> None:
     _show(as2.run(_progress(as_json)), as_json)
 
 
+@bench_group.command("sftp")
+@click.option("--files", default=500, show_default=True, help="Small files each way.")
+@click.option("--megabytes", default=256, show_default=True, help="MiB of the large file.")
+@click.option("--rounds", default=3, show_default=True, help="Rounds of which the medians are taken.")
+@json_option
+def sftp_command(files: int, megabytes: int, rounds: int, as_json: bool) -> None:
+    """Uploads and collections over SFTP, small files and a large one, against OpenSSH's server."""
+    from gateway.bench import sftp
+
+    _show(sftp.run(files, megabytes, rounds, _progress(as_json)), as_json)
+
+
+@bench_group.command("xml")
+@json_option
+def xml_command(as_json: bool) -> None:
+    """Validation and mapping of UBL orders, against xmlschema and xsdata."""
+    from gateway.bench import xml
+
+    _show(xml.run(_progress(as_json)), as_json)
+
+
 @bench_group.command("pipeline")
 @click.option("--messages", default=1_000, show_default=True, help="Orders received and worked through.")
 @json_option

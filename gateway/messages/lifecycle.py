@@ -13,16 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import ColumnDefault, CursorResult, Table, update
+from sqlalchemy import ColumnDefault, Table, Text, bindparam, insert, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from gateway.messages.axes import Acknowledgement, Axis, Delivery, Processing, Review
 from gateway.messages.models import CaseFile, Document, Transmission
 from gateway.store import ledger
+from gateway.store.prepared import Prepared
 
 __all__ = [
     "FIRST",
@@ -39,6 +41,7 @@ __all__ = [
     "advance",
     "allowed",
     "begin",
+    "begin_values",
     "diagram",
     "move",
     "note",
@@ -176,6 +179,13 @@ _SUBJECTS: Mapping[type[Any], tuple[str, tuple[Axis, ...]]] = {
     Document: ("document", (Axis.PROCESSING, Axis.ACKNOWLEDGEMENT)),
     CaseFile: ("case", (Axis.REVIEW,)),
 }
+#: Built once: a transmission is stored for every message.
+_INSERTS: Mapping[type[Any], Prepared] = {Transmission: Prepared(insert(cast("Table", Transmission.__table__)))}
+#: The columns of such a row that nobody named.
+_DEFAULTS: Mapping[type[Any], Mapping[str, Any]] = {
+    kind: {column.name: getattr(column.default, "arg", None) for column in cast("Table", kind.__table__).columns}
+    for kind in _INSERTS
+}
 _ALLOWED: Mapping[tuple[str, Axis, str, str], Transition] = {
     (subject, axis, transition.old.value, transition.new.value): transition
     for axis, transitions in TRANSITIONS.items()
@@ -215,19 +225,58 @@ def begin(
     name, axes = _SUBJECTS[type(subject)]
     for axis, default in _defaults(subject, axes).items():
         setattr(subject, axis.value, default)
-    states = {axis.value: getattr(subject, axis.value) for axis in axes}
+    states = _first_states(name, axes, {axis.value: getattr(subject, axis.value) for axis in axes})
+    session.add(subject)
+    session.flush()
+    _created(session, name, subject.id, states, actor=actor, reason=reason, now=now, data=data)
+
+
+def begin_values(
+    session: Session,
+    kind: type[Transmission],
+    values: Mapping[str, Any],
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Like ``begin`` for the columns of a row that nobody needs to hold: a fraction of the cost.
+
+    ``values`` name every axis of the kind, and its id. Raises what ``begin`` raises.
+    """
+    name, axes = _SUBJECTS[kind]
+    states = _first_states(name, axes, {axis.value: values[axis.value] for axis in axes})
+    _INSERTS[kind].change(session, {**_DEFAULTS[kind], **values})
+    _created(session, name, values["id"], states, actor=actor, reason=reason, now=now, data=data)
+
+
+def _first_states(name: str, axes: Sequence[Axis], states: dict[str, Any]) -> dict[str, Any]:
+    """``states`` when every axis may start like this, else IllegalTransitionError."""
     for axis in axes:
         state = states[axis.value]
         if state is not None and state not in {first.value for first in FIRST[axis]}:
             raise IllegalTransitionError(f"A {name} cannot be stored with {axis.value} = {state}.")
-    session.add(subject)
-    session.flush()
+    return states
+
+
+def _created(
+    session: Session,
+    name: str,
+    identity: str,
+    states: Mapping[str, Any],
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    data: Mapping[str, Any] | None,
+) -> None:
     ledger.append(
         session,
         at=now,
         kind="created",
         subject_type=name,
-        subject_id=subject.id,
+        subject_id=identity,
         actor=actor,
         reason=reason,
         data={**states, **(data or {})},
@@ -284,9 +333,9 @@ def advance(
         _check(name, subject.id, axis, old, new)
     changes = {**(values or {}), axis.value: path[-1]}
     session.flush()
-    table = cast("Table", type(subject).__table__)
-    statement = update(table).where(table.c.id == subject.id, table.c[axis.value] == first).values(changes)
-    if cast("CursorResult[Any]", session.execute(statement)).rowcount == 0:
+    statement = _changing(type(subject), axis.value, tuple(sorted(changes)))
+    new_values = {f"new_{column}": value for column, value in changes.items()}
+    if statement.change(session, {"subject": subject.id, "old": first, **new_values}) == 0:
         return False
     entries = [
         ledger.Entry("moved", name, subject.id, actor, reason, axis=axis.value, old=old, new=new, data=data)
@@ -330,6 +379,17 @@ def diagram(axis: Axis) -> str:
     leaves = {t.new for t in TRANSITIONS[axis]} - {t.old for t in TRANSITIONS[axis]}
     lines += [f"    {state.value} --> [*]" for state in _STATES[axis] if state in leaves]
     return "\n".join(lines)
+
+
+@cache
+def _changing(kind: type[Subject], axis: str, columns: tuple[str, ...]) -> Prepared:
+    """The compare-and-set of one axis together with other columns; few kinds exist, each is built once."""
+    table = cast("Table", kind.__table__)
+    return Prepared(
+        update(table)
+        .where(table.c.id == bindparam("subject", type_=Text), table.c[axis] == bindparam("old", type_=Text))
+        .values({column: bindparam(f"new_{column}", type_=table.c[column].type) for column in columns})
+    )
 
 
 def _value(state: State | str | None) -> str:

@@ -18,7 +18,6 @@ from typing import Any, cast
 
 from sqlalchemy import (
     DDL,
-    CursorResult,
     Index,
     Integer,
     RowMapping,
@@ -33,6 +32,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.store.base import Base, JsonText
 from gateway.store.errors import LedgerTamperedError
+from gateway.store.prepared import Prepared
 
 __all__ = [
     "GENESIS",
@@ -195,10 +195,11 @@ def append_all(session: Session, entries: Sequence[Entry], *, at: datetime) -> i
         }
         previous = row["hash"] = _digest(row)
         rows.append(row)
-    session.execute(_INSERT, rows)
+    for row in rows:
+        _INSERT.change(session, row)
     seq = last + len(rows)
-    moved = session.execute(_MOVE_HEAD, {"old_seq": last, "new_seq": seq, "new_hash": previous})
-    if cast("CursorResult[Any]", moved).rowcount != 1:
+    moved = _MOVE_HEAD.change(session, {"old_seq": last, "new_seq": seq, "new_hash": previous})
+    if moved != 1:
         raise LedgerTamperedError(f"The ledger's recorded head is not event {last}. Run `gateway ledger check`.")
     return seq
 
@@ -253,15 +254,17 @@ def verify(
 
 _EVENT = cast("Table", Event.__table__)
 #: Bound to plain text types: what is hashed is what is stored.
-_INSERT = text(
-    "INSERT INTO event (seq, at, kind, subject_type, subject_id, axis, old, new, actor, reason, data, "
-    "prev_hash, hash) VALUES (:seq, :at, :kind, :subject_type, :subject_id, :axis, :old, :new, :actor, "
-    ":reason, :data, :prev_hash, :hash)"
+_INSERT = Prepared(
+    text(
+        "INSERT INTO event (seq, at, kind, subject_type, subject_id, axis, old, new, actor, reason, data, "
+        "prev_hash, hash) VALUES (:seq, :at, :kind, :subject_type, :subject_id, :axis, :old, :new, :actor, "
+        ":reason, :data, :prev_hash, :hash)"
+    )
 )
 _HEAD = cast("Table", LedgerHead.__table__)
-_READ_HEAD = select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()
-_MAKE_HEAD = text("INSERT INTO ledger_head (id, seq, hash) VALUES (1, 0, :genesis) ON CONFLICT DO NOTHING")
-_MOVE_HEAD = text("UPDATE ledger_head SET seq = :new_seq, hash = :new_hash WHERE id = 1 AND seq = :old_seq")
+_READ_HEAD = Prepared(select(_HEAD.c.seq, _HEAD.c.hash).with_for_update())
+_MAKE_HEAD = Prepared(text("INSERT INTO ledger_head (id, seq, hash) VALUES (1, 0, :genesis) ON CONFLICT DO NOTHING"))
+_MOVE_HEAD = Prepared(text("UPDATE ledger_head SET seq = :new_seq, hash = :new_hash WHERE id = 1 AND seq = :old_seq"))
 _FIELDS = (
     *("seq", "at", "kind", "subject_type", "subject_id", "axis", "old", "new", "actor", "reason", "data"),
     "prev_hash",
@@ -280,10 +283,10 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 def _last(session: Session) -> tuple[int, str]:
     """The last event's number and hash, locked until the commit; makes the head before the first event."""
-    row = session.execute(_READ_HEAD).first()
+    row = _READ_HEAD.first(session, {})
     if row is None:
-        session.execute(_MAKE_HEAD, {"genesis": GENESIS})
-        row = session.execute(_READ_HEAD).one()
+        _MAKE_HEAD.change(session, {"genesis": GENESIS})
+        row = _READ_HEAD.first(session, {})
     return row.seq, row.hash
 
 

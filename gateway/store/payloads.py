@@ -26,6 +26,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from gateway.store.base import Base, UtcDateTime
 from gateway.store.errors import PayloadCorruptError, PayloadMissingError
 from gateway.store.faults import fault_point
+from gateway.store.prepared import Prepared
 
 if TYPE_CHECKING:
     from gateway.store.engine import Store
@@ -121,7 +122,7 @@ def put(session: Session, body: bytes | StagedPayload, *, now: datetime | None =
     else:
         digest = hashlib.sha256(body).hexdigest()
         row = {"sha256": digest, "size": len(body), "body": body, "path": None, "created_at": at}
-    session.execute(_INSERT[session.get_bind().dialect.name], row)
+    _INSERT[session.get_bind().dialect.name].change(session, row)
     return str(row["sha256"])
 
 
@@ -171,8 +172,8 @@ def collect_orphans(store: Store, *, older_than: float = ORPHAN_AGE, now: float 
 
 _TABLE = cast("Table", Payload.__table__)
 _INSERT = {
-    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(),
+    "sqlite": Prepared(sqlite.insert(_TABLE).on_conflict_do_nothing()),
+    "postgresql": Prepared(postgresql.insert(_TABLE).on_conflict_do_nothing()),
 }
 
 

@@ -12,7 +12,7 @@ import asyncssh
 
 from gateway.messages.ports import Delivery, DeliveryOutcome, Outcome, PreparedWire
 from gateway.transports.filenames import file_name
-from gateway.transports.sftp.client.bandwidth import Bandwidths
+from gateway.transports.sftp.bandwidth import Bandwidths
 from gateway.transports.sftp.client.connection import Session, Timeouts, connect
 from gateway.transports.sftp.client.errors import ConnectError
 from gateway.transports.sftp.client.gates import Gates

@@ -22,7 +22,7 @@ from gateway.store.engine import Store
 from gateway.store.errors import StoreBusyError, StoreClosedError
 from gateway.store.faults import fault_point
 from gateway.transports.filenames import looks_cut
-from gateway.transports.sftp.client.bandwidth import Bandwidth
+from gateway.transports.sftp.bandwidth import Bandwidth
 from gateway.transports.sftp.client.connection import Session, read_bytes, within
 from gateway.transports.sftp.client.errors import LostError, in_words
 from gateway.transports.sftp.client.listing import Listing, RemoteFile, Sighting, join, read_listing, settled

@@ -15,7 +15,7 @@ import asyncssh
 
 from gateway.messages.ports import InboundPort
 from gateway.store.engine import Store
-from gateway.transports.sftp.client.bandwidth import Bandwidths
+from gateway.transports.sftp.bandwidth import Bandwidths
 from gateway.transports.sftp.client.connection import Timeouts, open_session
 from gateway.transports.sftp.client.errors import ConnectError, LostError, in_words
 from gateway.transports.sftp.client.fetching import Desk, Memory, PollResult, look

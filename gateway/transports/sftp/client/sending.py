@@ -14,7 +14,7 @@ import asyncssh
 
 from gateway.messages.ports import DeliveryOutcome, Outcome
 from gateway.store.faults import fault_point
-from gateway.transports.sftp.client.bandwidth import Bandwidth
+from gateway.transports.sftp.bandwidth import Bandwidth
 from gateway.transports.sftp.client.connection import read_bytes, within
 from gateway.transports.sftp.client.errors import in_words
 from gateway.transports.sftp.client.listing import join

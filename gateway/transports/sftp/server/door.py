@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from asyncssh import SFTPFailure
 
+from gateway.transports.sftp.bandwidth import Bandwidth, Bandwidths
 from gateway.transports.sftp.server.accounts import MailboxAccount
 from gateway.transports.sftp.server.files import Reception
 from gateway.transports.sftp.server.intake import Intake
@@ -17,7 +18,10 @@ from gateway.transports.sftp.server.staging import Upload
 if TYPE_CHECKING:
     from gateway.transports.sftp.server.session import MailboxSession
 
-__all__ = ["Door"]
+__all__ = ["Door", "Way"]
+
+#: Uploads or collections.
+Way = Literal["in", "out"]
 
 
 class Door:
@@ -33,12 +37,18 @@ class Door:
         self.uploads: dict[tuple[str, str], Reception] = {}
         #: Connection → when it last asked for something (monotonic seconds).
         self.last_seen: dict[Any, float] = {}
+        #: One bucket of each partner for what it uploads, and one for what it collects.
+        self.bandwidths: dict[Way, Bandwidths] = {"in": Bandwidths(), "out": Bandwidths()}
         self._room: dict[str, int] = {}
         self._files: dict[str, HourlyCount] = {}
 
     def saw(self, connection: Any) -> None:
         """A connection asked for something."""
         self.last_seen[connection] = time.monotonic()
+
+    def bandwidth(self, account: MailboxAccount, way: Way) -> Bandwidth:
+        """The bucket of one partner that every part of its transfers is drawn from."""
+        return self.bandwidths[way].of(account.partner, account.mailbox.bandwidth_bytes_per_second)
 
     def check_disk(self) -> None:
         """Refuse an upload when the disk has no room. Raises SFTPFailure: version 3 has no code for it."""

@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gateway.transports.sftp.server.mailbox import Entry, FileState
+from gateway.transports.sftp.server.entries import Entry, FileState
 from gateway.transports.sftp.server.ranges import ByteRanges
 from gateway.transports.sftp.server.staging import Upload
 from gateway.transports.sftp.server.tree import INBOX

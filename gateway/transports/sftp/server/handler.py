@@ -15,6 +15,7 @@ import asyncssh.sftp as _sftp
 from asyncssh.constants import FXP_OPENDIR
 from asyncssh.packet import SSHPacket
 
+from gateway.transports.sftp.server.lean import QuietLogger, lean_channel, wants_packets_logged
 from gateway.transports.sftp.server.session import MailboxSession
 
 __all__ = ["MAX_TRANSFER", "install"]
@@ -36,6 +37,13 @@ class _MailboxHandler(_original):
         kind: handler for kind, handler in _original._packet_handlers.items() if kind not in _LEFT_OUT
     }
 
+    def __init__(self, server: Any, *arguments: Any) -> None:
+        super().__init__(server, *arguments)
+        if not wants_packets_logged():
+            self._logger = QuietLogger(self._logger)  # type: ignore[assignment]
+            lean_channel(self)
+            lean_channel(server.channel)
+
     async def _cleanup(self, exc: Exception | None) -> None:
         session = self._server
         if isinstance(session, MailboxSession):
@@ -44,7 +52,9 @@ class _MailboxHandler(_original):
 
     async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
         session = self._server
-        if isinstance(session, MailboxSession) and not await session.ready_for_request():
+        if isinstance(session, MailboxSession) and (
+            session.over or (session.unread and not await session.until_read())
+        ):
             return
         await super()._process_packet(pkttype, pktid, packet)
 

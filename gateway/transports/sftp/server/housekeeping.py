@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -85,8 +85,10 @@ class Housekeeper:
         self._door = door
 
     def recover(self) -> None:
-        """See ``recover``."""
+        """See ``recover``. What was collected in sessions that died with the gateway is not offered to new ones."""
         cut = recover(self._mailbox)
+        for account in self._directory.all():
+            self._put_away(account, self._mailbox.clock())
         if cut:
             logger.info("%d SFTP uploads were open when the gateway ended last time; they can be resumed", cut)
 
@@ -179,16 +181,28 @@ class Housekeeper:
                 "still runs, and whether it can log in."
             )
             mailbox.alert(Alert("uncollected", account.partner, sentence, entry.transmission_id))
-        if settings.after_collect != "keep":
-            left = mailbox.with_state(FileState.COLLECTED, now - COLLECTED_SHOWN)
-            ids = [entry.id for entry in left if entry.partner == account.partner and entry.folder == OUTBOX]
-            mailbox.put_away(ids, archive=settings.after_collect == "archive")
+        self._put_away(account, now - COLLECTED_SHOWN)
         for entry in mailbox.with_state(FileState.COLLECTED, now - timedelta(days=settings.archive_days)):
             if entry.partner == account.partner and (entry.folder == GONE or entry.folder.startswith(ARCHIVE)):
                 mailbox.drop(entry)
         for entry in mailbox.with_state(FileState.AVAILABLE, now - timedelta(days=settings.keep_days)):
             if entry.partner == account.partner and entry.folder == OUTBOX:
                 mailbox.expire(entry, _expired(entry, settings.keep_days))
+
+    def _put_away(self, account: MailboxAccount, before: datetime) -> None:
+        """Take what was collected up to an instant out of the partner's outbox."""
+        if account.mailbox.after_collect == "keep":
+            return
+        shown = select(MailboxFile.id).where(
+            MailboxFile.partner == account.partner,
+            MailboxFile.folder == OUTBOX,
+            MailboxFile.state == FileState.COLLECTED.value,
+            MailboxFile.changed_at <= before,
+        )
+        with self._mailbox.store.read() as session:
+            left = session.scalars(shown).all()
+        if left:
+            self._mailbox.put_away(left, archive=account.mailbox.after_collect == "archive")
 
 
 def _expired(entry: Entry, days: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -25,7 +25,8 @@ from gateway.store.payloads import INLINE_LIMIT, StagedPayload
 from gateway.transports.sftp.names import is_temporary
 from gateway.transports.sftp.server.accounts import MailboxAccount
 from gateway.transports.sftp.server.completeness import TAIL, incomplete
-from gateway.transports.sftp.server.mailbox import Alert, Entry, FileState, Mailbox
+from gateway.transports.sftp.server.entries import Alert, Entry, FileState
+from gateway.transports.sftp.server.mailbox import Mailbox
 from gateway.transports.sftp.server.publish import publish
 from gateway.transports.sftp.server.staging import Finished, Upload
 from gateway.transports.sftp.server.tree import INBOX
@@ -36,10 +37,18 @@ T = TypeVar("T")
 
 
 class StagedInboundPort(Protocol):
-    """Where a large upload is handed in as a durable file, so that it never has to be in memory."""
+    """The store's own ways in: a large upload as a durable file, which never has to be in memory; a small one without
+    a thread that waits for it."""
 
     def receive_staged(self, received: Received, payload: StagedPayload) -> Receipt:
         """Like ``InboundPort.receive``; ``received.payload`` is empty and ``payload`` stands in its place."""
+        ...
+
+    def receive_soon(self, received: Received, known_as: str | None = None) -> Future[Receipt]:
+        """Like ``InboundPort.receive`` for a small payload, without waiting; the future ends after the commit.
+
+        ``known_as``: another identity under which the same message may have come before.
+        """
         ...
 
 
@@ -190,7 +199,11 @@ class Intake:
         path: Path,
     ) -> None:
         """Hand the bytes in, durably; then the partner sees the file as received."""
-        receipt = await self.in_thread(self._hand_in, content, account, name, dict(facts))
+        if content.body is not None and content.size <= INLINE_LIMIT and self._staged is not None:
+            received, before = self._received(content, account, name, dict(facts))
+            receipt = await asyncio.wrap_future(self._staged.receive_soon(received, before))
+        else:
+            receipt = await self.in_thread(self._hand_in, content, account, name, dict(facts))
         fault_point("sftp.after_receive")
         row = self._row(row_id, account, name, FileState.RECEIVED, content.size, content.sha256, facts)
         if content.body is not None:
@@ -209,34 +222,40 @@ class Intake:
             )
 
     def _hand_in(self, content: _Content, account: MailboxAccount, name: str, facts: dict[str, Any]) -> Receipt:
+        received, before = self._received(content, account, name, facts)
+        if before is not None and self._inbound.earlier("sftp", account.partner, before) is not None:
+            received = replace(received, transport_id=before)
+        if content.size > INLINE_LIMIT and content.body is None and self._staged is not None:
+            staged = publish(self._mailbox.store.blobs, content.path, content.sha256, content.size)
+            return self._staged.receive_staged(replace(received, payload=b""), staged)
+        if content.body is None:
+            received = replace(received, payload=content.path.read_bytes())
+        return self._inbound.receive(received)
+
+    def _received(
+        self, content: _Content, account: MailboxAccount, name: str, facts: dict[str, Any]
+    ) -> tuple[Received, str | None]:
+        """What is handed in, with the bytes that are in memory, and its identity in the window before this one."""
         reason = (
             "Parts of the file were never written."
             if content.gaps
             else incomplete(content.head, content.tail, content.size)
         )
+        present = before = None
+        if hours := account.mailbox.resend_hours:
+            now = self._mailbox.clock()
+            present, before = resend_identities(account.partner, name, content.sha256, hours, now)
         received = Received(
             transport="sftp",
             partner=account.partner,
-            payload=b"",
-            transport_id=self._identity(account, name, content.sha256),
+            payload=content.body or b"",
+            transport_id=present,
             wire_sha256=content.sha256,
             filename=name,
             facts=facts,
             failure=None if reason is None else _failure(name, reason),
         )
-        if content.size > INLINE_LIMIT and content.body is None and self._staged is not None:
-            staged = publish(self._mailbox.store.blobs, content.path, content.sha256, content.size)
-            return self._staged.receive_staged(received, staged)
-        body = content.path.read_bytes() if content.body is None else content.body
-        return self._inbound.receive(replace(received, payload=body))
-
-    def _identity(self, account: MailboxAccount, name: str, sha256: str) -> str | None:
-        hours = account.mailbox.resend_hours
-        if not hours:
-            return None
-        present, before = resend_identities(account.partner, name, sha256, hours, self._mailbox.clock())
-        known = self._inbound.earlier("sftp", account.partner, before)
-        return present if known is None else before
+        return received, before
 
     # -- holding ---------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from gateway.transports.sftp.server.door import Door
 from gateway.transports.sftp.server.handler import install
 from gateway.transports.sftp.server.housekeeping import Housekeeper
 from gateway.transports.sftp.server.intake import Intake, StagedInboundPort
+from gateway.transports.sftp.server.lean import lean_connection
 from gateway.transports.sftp.server.limits import ConnectionCounts, SftpLimits
 from gateway.transports.sftp.server.login import Gate, Login
 from gateway.transports.sftp.server.mailbox import Mailbox
@@ -164,6 +165,7 @@ class SftpListener:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             options = await self._options_for(address)
             connection = await asyncssh.run_server(peer, options=options, server_factory=lambda: login)
+            lean_connection(connection)
             self._connections[connection] = time.monotonic()
             self.door.saw(connection)
             await connection.wait_closed()

@@ -6,20 +6,21 @@ folder under the row's id; files that we offer are payloads of the store.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import Enum
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.store import ledger, payloads
@@ -27,6 +28,8 @@ from gateway.store.engine import Store, after_commit
 from gateway.store.faults import fault_point
 from gateway.transports.sftp.models import MailboxFile
 from gateway.transports.sftp.names import with_id
+from gateway.transports.sftp.server import rows
+from gateway.transports.sftp.server.entries import Alert, AlertPort, CollectedPort, Entry, FileState
 from gateway.transports.sftp.server.tree import ARCHIVE, INBOX, OUTBOX
 
 __all__ = ["Alert", "AlertPort", "CollectedPort", "Entry", "FileState", "Mailbox"]
@@ -35,69 +38,8 @@ __all__ = ["Alert", "AlertPort", "CollectedPort", "Entry", "FileState", "Mailbox
 _TAKEN = 10_000
 #: Stored folder of collected files that the partner sees no more (after_collect: delete).
 GONE = "gone"
-
-
-class FileState(Enum):
-    """Where a file of a mailbox stands."""
-
-    #: In: being written now; never processed.
-    OPEN = "open"
-    #: In: closed, and waits for its rename, its marker or its quiet time.
-    HELD = "held"
-    #: In: stored as a transmission; what is left is the partner's view of it.
-    RECEIVED = "received"
-    #: In: the connection ended while it was written; kept a day so that the partner can go on.
-    ABORTED = "aborted"
-    #: Out: waits for the partner.
-    AVAILABLE = "available"
-    #: Out: the partner has read every byte and closed it.
-    COLLECTED = "collected"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file as it is stored; the fields of ``MailboxFile``."""
-
-    id: str
-    partner: str
-    folder: str
-    name: str
-    state: FileState
-    size: int
-    created_at: datetime
-    changed_at: datetime
-    sha256: str | None = None
-    payload_sha256: str | None = None
-    transmission_id: str | None = None
-    facts: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something staff should hear of."""
-
-    #: "uncollected", "expired", "deleted-unread", "banned", "resend".
-    kind: str
-    partner: str | None
-    #: One plain sentence with what to do.
-    sentence: str
-    transmission_id: str | None = None
-
-
-#: Where alerts go. Called from threads and from the loop; must be quick and never raise.
-AlertPort = Callable[[Alert], None]
-
-
-class CollectedPort(Protocol):
-    """Who is told that a partner has fetched a transmission from its mailbox."""
-
-    def collected(self, session: Session, partner: str, transmission_id: str, reason: str, now: datetime) -> None:
-        """Record it, in the transaction that records the collection itself.
-
-        Runs as a piece of work of the writer (may run twice before it is committed). A transmission that is
-        unknown or no longer waits is left alone: this never raises for the state of a message.
-        """
-        ...
+#: Files that are put away in one transaction.
+_BATCH = 100
 
 
 def _ignore(_alert: Alert) -> None:
@@ -121,6 +63,8 @@ class Mailbox:
         self.staging = staging
         self.clock = clock
         self.alert = alert
+        #: Of each partner: grows whenever a file of theirs leaves its place; what was seen before may be gone.
+        self.departures: Counter[str] = Counter()
         self._collected = collected
         self._taken: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._shown: dict[tuple[str, str], Entry] = {}
@@ -136,23 +80,43 @@ class Mailbox:
         if shown is not None:
             return shown
         with self.store.read() as session:
-            row = session.execute(_BY_NAME, {"partner": partner, "folder": folder, "name": name}).one_or_none()
-            return None if row is None else _entry(row)
+            return _found(session, partner, folder, name)
+
+    def opened(self, partner: str, folder: str, name: str) -> tuple[Entry, bytes | int] | None:
+        """An offered file with its bytes, or a descriptor of its file when it is large; the caller closes that.
+
+        None when there is no such file. Raises PayloadMissingError and PayloadCorruptError as ``payloads.get`` does.
+        """
+        with self.store.read() as session:
+            entry = _found(session, partner, folder, name)
+            if entry is None:
+                return None
+            digest = entry.payload_sha256 or ""
+            body = rows.BODY.first(session, {"sha256": digest})
+            if body is None or body.path is None:
+                return entry, _checked(session, digest, body)
+        return entry, os.open(self.store.blobs / body.path, os.O_RDONLY | os.O_CLOEXEC)
 
     def listing(self, partner: str, folder: str, limit: int) -> list[Entry]:
         """The files of a folder by name, at most ``limit``."""
         with self.store.read() as session:
-            rows = session.scalars(
-                select(MailboxFile)
-                .where(MailboxFile.partner == partner, MailboxFile.folder == folder)
-                .order_by(MailboxFile.name)
-                .limit(limit)
-            )
-            found = {row.name: _entry(row) for row in rows}
+            listed = rows.LISTED.all(session, {"partner": partner, "folder": folder, "most": limit})
+            found = {row.name: rows.entry_of(row) for row in listed}
         if folder == INBOX:
             with self._lock:
                 found |= {name: entry for (owner, name), entry in self._shown.items() if owner == partner}
         return [found[name] for name in sorted(found)]
+
+    def bodies(self, entries: Sequence[Entry]) -> dict[str, bytes]:
+        """The bytes of those files, by name, that are small enough to lie in the database."""
+        found = {}
+        with self.store.read() as session:
+            for entry in entries:
+                digest = entry.payload_sha256 or ""
+                row = rows.BODY.first(session, {"sha256": digest})
+                if row is not None and row.path is None:
+                    found[entry.name] = _checked(session, digest, row)
+        return found
 
     def days(self, partner: str) -> list[str]:
         """The days (YYYYMMDD) that have collected files."""
@@ -182,7 +146,8 @@ class Mailbox:
         if before is not None:
             query = query.where(MailboxFile.changed_at <= before)
         with self.store.read() as session:
-            return [_entry(row) for row in session.scalars(query.order_by(MailboxFile.changed_at).limit(limit))]
+            found = session.scalars(query.order_by(MailboxFile.changed_at).limit(limit))
+            return [rows.entry_of(row) for row in found]
 
     def staged_path(self, entry_id: str) -> Path:
         """Where the bytes of an unfinished upload lie."""
@@ -240,21 +205,19 @@ class Mailbox:
         return self.store.writer.submit(lambda session: self._replace(session, entry))
 
     def _replace(self, session: Session, entry: Entry) -> None:
-        others = session.scalars(_OTHERS, _values(entry)).all()
-        for other in others:
+        for other in rows.replace_others(session, entry):
             after_commit(session, partial(self.staged_path(other).unlink, missing_ok=True))
-        session.execute(delete(_TABLE).where(_TABLE.c.id.in_([*others, entry.id])))
-        session.execute(insert(_TABLE), _values(entry))
 
     def drop(self, entry: Entry) -> None:
         """Remove a file's row and its staged bytes; returns after the commit."""
         self._written(entry.partner, entry.name)
-        self.store.writer.run(lambda session: _delete(session, entry.id))
+        self.store.writer.run(lambda session: rows.remove(session, entry.id))
+        self.departures[entry.partner] += 1
         self.staged_path(entry.id).unlink(missing_ok=True)
 
     def forget(self, entry_id: str) -> Future[None]:
         """Remove a row without waiting."""
-        return self.store.writer.submit(lambda session: _delete(session, entry_id))
+        return self.store.writer.submit(lambda session: rows.remove(session, entry_id))
 
     def move(self, entry: Entry, name: str) -> Entry:
         """Give a file of the inbox another name, replacing what has it; returns after the commit."""
@@ -275,44 +238,38 @@ class Mailbox:
         def run(session: Session) -> Entry:
             row = session.scalar(select(MailboxFile).where(MailboxFile.transmission_id == entry.transmission_id))
             if row is not None:
-                return _entry(row)
+                return rows.entry_of(row)
             name = entry.name
-            if session.scalar(_named(entry.partner, entry.folder, name)) is not None:
+            if _taken(session, entry.partner, entry.folder, name):
                 name = with_id(name, entry.transmission_id or entry.id)
             digest = payloads.put(session, staged, now=entry.created_at)
             made = replace(entry, name=name, sha256=digest, payload_sha256=digest)
-            session.execute(insert(_TABLE), _values(made))
+            rows.add(session, made)
             return made
 
         offered = self.store.writer.run(run)
         fault_point("mailbox.after_offer")
         return offered
 
-    def open_body(self, entry: Entry) -> bytes | int:
-        """The bytes of an offered file, or a descriptor of its file when it is large; the caller closes that."""
-        with self.store.read() as session:
-            path = session.scalar(select(payloads.Payload.path).where(payloads.Payload.sha256 == entry.payload_sha256))
-            if path is None:
-                return payloads.get(session, entry.payload_sha256 or "")
-        return os.open(self.store.blobs / path, os.O_RDONLY | os.O_CLOEXEC)
+    def collect(self, entry: Entry, reason: str) -> Future[None]:
+        """The partner has read every byte and closed the file; the future ends when that is durable.
 
-    def collect(self, entry: Entry, reason: str) -> None:
-        """The partner has read every byte and closed the file: recorded durably. A second time changes nothing.
-
-        The file stays in its place until ``put_away``: programs often remove what they have fetched.
+        A second time changes nothing. The file stays in its place until ``put_away``: programs often remove what they
+        have fetched.
         """
 
         def run(session: Session) -> None:
-            row = session.get(MailboxFile, entry.id)
-            if row is None or row.state != FileState.AVAILABLE.value:
-                return
             now = self.clock()
-            row.state, row.changed_at = FileState.COLLECTED.value, now
-            if self._collected is not None and row.transmission_id is not None:
+            row = rows.COLLECT.first(session, {"entry": entry.id, "now": now})
+            if row is not None and row.transmission_id is not None and self._collected is not None:
                 self._collected.collected(session, row.partner, row.transmission_id, reason, now)
+            after_commit(session, partial(self._remember, entry))
 
         fault_point("mailbox.before_collect")
-        self.store.writer.run(run)
+        return self.store.writer.submit(run)
+
+    def _remember(self, entry: Entry) -> None:
+        """After the commit of a collection, in the writer's thread."""
         fault_point("mailbox.after_collect")
         self._taken[(entry.partner, entry.name)] = None
         while len(self._taken) > _TAKEN:
@@ -321,17 +278,20 @@ class Mailbox:
     def put_away(self, entry_ids: Collection[str], *, archive: bool) -> None:
         """Take collected files out of the outbox: to the archive's folder of the day, or out of sight."""
 
-        def run(session: Session) -> None:
-            for entry_id in entry_ids:
-                row = session.get(MailboxFile, entry_id)
-                if row is None or row.state != FileState.COLLECTED.value or row.folder != OUTBOX:
+        def run(session: Session, ids: tuple[str, ...]) -> set[str]:
+            partners = set()
+            for entry_id in ids:
+                row = rows.COLLECTED.first(session, {"entry": entry_id})
+                if row is None:
                     continue
                 folder = f"{ARCHIVE}/{row.changed_at:%Y%m%d}" if archive else GONE
-                taken = session.scalar(_named(row.partner, folder, row.name)) is not None
-                row.folder, row.name = folder, with_id(row.name, row.id) if taken else row.name
-                session.flush()
+                name = with_id(row.name, entry_id) if _taken(session, row.partner, folder, row.name) else row.name
+                rows.MOVE.change(session, {"entry": entry_id, "new_folder": folder, "new_name": name})
+                partners.add(row.partner)
+            return partners
 
-        self.store.writer.run(run)
+        for ids in _batched(entry_ids, _BATCH):  # a session may have collected thousands; others write in between
+            self.departures.update(self.store.writer.run(partial(run, ids=ids)))
 
     def remove_offered(self, entry: Entry, actor: str) -> None:
         """The partner removes a file from its outbox; when it was never read to its end, staff hear of it."""
@@ -342,11 +302,12 @@ class Mailbox:
         )
 
         def run(session: Session) -> None:
-            _delete(session, entry.id)
+            rows.remove(session, entry.id)
             if unread:
                 self._note(session, "sftp-deleted-unread", entry, actor, sentence)
 
         self.store.writer.run(run)
+        self.departures[entry.partner] += 1
         if unread:
             self.alert(Alert("deleted-unread", entry.partner, sentence, entry.transmission_id))
 
@@ -354,17 +315,18 @@ class Mailbox:
         """Take away a file that nobody collected in its time, and say so."""
 
         def run(session: Session) -> None:
-            _delete(session, entry.id)
+            rows.remove(session, entry.id)
             self._note(session, "sftp-expired", entry, "sftp", sentence)
 
         self.store.writer.run(run)
+        self.departures[entry.partner] += 1
         self.alert(Alert("expired", entry.partner, sentence, entry.transmission_id))
 
     def uncollected(self, partner: str, before: datetime) -> list[Entry]:
         """Files that wait for this partner since before an instant and that staff have not heard of; marked as told."""
 
         def run(session: Session) -> list[Entry]:
-            rows = session.scalars(
+            waiting = session.scalars(
                 select(MailboxFile).where(
                     MailboxFile.partner == partner,
                     MailboxFile.folder == OUTBOX,
@@ -373,9 +335,9 @@ class Mailbox:
                     MailboxFile.alerted_at.is_(None),
                 )
             ).all()
-            for row in rows:
+            for row in waiting:
                 row.alerted_at = self.clock()
-            return [_entry(row) for row in rows]
+            return [rows.entry_of(row) for row in waiting]
 
         return self.store.writer.run(run)
 
@@ -412,48 +374,23 @@ class Mailbox:
         )
 
 
-# -- rows --------------------------------------------------------------------------------------------------------
+def _found(session: Session, partner: str, folder: str, name: str) -> Entry | None:
+    row = rows.BY_NAME.first(session, {"partner": partner, "folder": folder, "name": name})
+    return None if row is None else rows.entry_of(row)
 
 
-_TABLE = cast("Table", MailboxFile.__table__)
-# Built once: these run for every file.
-_BY_NAME = select(_TABLE).where(
-    _TABLE.c.partner == bindparam("partner"),
-    _TABLE.c.folder == bindparam("folder"),
-    _TABLE.c.name == bindparam("name"),
-)
-_OTHERS = _BY_NAME.with_only_columns(_TABLE.c.id).where(_TABLE.c.id != bindparam("id"))
+def _taken(session: Session, partner: str, folder: str, name: str) -> bool:
+    return rows.NAMED.first(session, {"partner": partner, "folder": folder, "name": name}) is not None
 
 
-def _named(partner: str, folder: str, name: str) -> Any:
-    return select(MailboxFile).where(
-        MailboxFile.partner == partner, MailboxFile.folder == folder, MailboxFile.name == name
-    )
+def _checked(session: Session, sha256: str, row: Any) -> bytes:
+    """The bytes of a small payload when they are still those that its name says; else the store's own complaint."""
+    if row is not None and hashlib.sha256(row.body).hexdigest() == sha256:
+        return bytes(row.body)
+    return payloads.get(session, sha256)
 
 
-def _entry(row: Any) -> Entry:
-    """The entry of a row, read as a model or as columns."""
-    return Entry(
-        id=row.id,
-        partner=row.partner,
-        folder=row.folder,
-        name=row.name,
-        state=FileState(row.state),
-        size=row.size,
-        created_at=row.created_at,
-        changed_at=row.changed_at,
-        sha256=row.sha256,
-        payload_sha256=row.payload_sha256,
-        transmission_id=row.transmission_id,
-        facts=row.facts,
-    )
-
-
-def _values(entry: Entry) -> dict[str, Any]:
-    """The columns of an entry."""
-    values = {field.name: getattr(entry, field.name) for field in fields(entry)}
-    return {**values, "state": entry.state.value, "facts": None if entry.facts is None else dict(entry.facts)}
-
-
-def _delete(session: Session, entry_id: str) -> None:
-    session.execute(delete(MailboxFile).where(MailboxFile.id == entry_id))
+def _batched(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    rest = iter(ids)
+    while some := tuple(islice(rest, size)):
+        yield some

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from gateway.messages.ports import Outcome
+from gateway.transports.sftp.bandwidth import Bandwidth, Bandwidths
 from gateway.transports.sftp.client import SftpDelivery, SftpPoller
-from gateway.transports.sftp.client.bandwidth import Bandwidth, Bandwidths
 from gateway.transports.sftp.client.connection import Timeouts
 from tests.transports.sftp.client.clientkit import Kit
 

@@ -8,8 +8,8 @@ import asyncssh
 import pytest
 
 from gateway.messages.ports import Outcome
+from gateway.transports.sftp.bandwidth import Bandwidth
 from gateway.transports.sftp.client import sending
-from gateway.transports.sftp.client.bandwidth import Bandwidth
 from gateway.transports.sftp.client.sending import Paths
 from tests.transports.sftp.client.clientkit import Kit, interchange
 
