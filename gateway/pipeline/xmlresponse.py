@@ -6,6 +6,7 @@ it; the same bytes again get the stored Response. Nothing here writes.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from gateway.standards.xml.credentials import SecretVerdict, verify_secret
 from gateway.standards.xml.identify import PartyId, identify_xml
 from gateway.standards.xml.limits import XmlLimits
 from gateway.standards.xml.parsing import XmlRefused, parse_xml
+from gateway.store.errors import SecretError
 
 __all__ = ["CxmlDesk"]
 
@@ -101,10 +103,14 @@ class CxmlDesk:
         return None
 
     def _secrets(self, profile: PartnerProfile) -> tuple[str, ...]:
-        opened = self._pipeline.secrets
+        """The secrets that are stored; the profile's warnings name those that are not."""
+        opened, found = self._pipeline.secrets, []
         if opened is None:
             return ()
-        return tuple(opened(reference.secret).decode("utf-8", "replace") for reference in profile.xml.accepted_secrets)
+        for reference in profile.xml.accepted_secrets:
+            with suppress(SecretError):
+                found.append(opened(reference.secret).decode("utf-8", "replace"))
+        return tuple(found)
 
     def _said(self, code: int, sentence: str) -> Answer:
         return Answer(200, _HEADERS, cxml_response(code, sentence, now=self._now(), message_id=self._payload_id()))

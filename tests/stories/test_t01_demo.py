@@ -37,8 +37,8 @@ def test_the_demonstration_is_right_and_has_the_promised_form(demo: dict[str, An
     }
     for step in demo["steps"]:
         assert keys <= set(step)
-        assert step["standard"] in ("x12-004010", "x12-005010")
-        assert step["transport"] in ("as2", "sftp")
+        assert step["standard"] in ("x12-004010", "x12-005010", "ubl-2.1", "cxml-1.2")
+        assert step["transport"] in ("as2", "sftp", "http")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_every_document_is_posted_and_acknowledged_in_each_direction(
 def test_every_document_is_answered_by_a_997_that_is_proven_delivered(demo: dict[str, Any]) -> None:
     sent = [step for step in demo["steps"] if step["document"] == "997" and step["direction"] == "out"]
     got = [step for step in demo["steps"] if step["document"] == "997" and step["direction"] == "in"]
-    assert len(sent) == len(got) == len(demo["steps"]) // 4
+    assert len(sent) == len(got) == sum(step["standard"].startswith("x12") for step in demo["steps"]) // 4
     assert {s["delivery"] for s in sent} == {"confirmed"}
     over_as2 = [s for s in sent if s["transport"] == "as2"]
     assert {(s["mdn"], s["mic_matched"]) for s in over_as2} == {("processed", True)}
@@ -79,6 +79,36 @@ def test_an_order_goes_to_cash_over_sftp_too_in_both_roles(demo: dict[str, Any])
         ("Harbor Retail", "810"),
     ]
     assert {s["delivery"] for s in steps if s["direction"] == "out"} == {"confirmed"}
+    assert {s["processing"] for s in steps if s["direction"] == "in"} == {"posted"}
+
+
+def test_orders_go_to_cash_in_ubl_each_document_answered_by_a_response(demo: dict[str, Any]) -> None:
+    steps = [step for step in demo["steps"] if step["standard"] == "ubl-2.1"]
+    sent = [step for step in steps if step["direction"] == "out"]
+    documents = [(s["company"], s["document"]) for s in sent if s["document"] != "ApplicationResponse"]
+    one_order = [
+        ("Alpine Supply", "Order"),
+        ("Harbor Retail", "OrderResponse"),
+        ("Harbor Retail", "DespatchAdvice"),
+        ("Harbor Retail", "Invoice"),
+    ]
+    assert documents == one_order * 2
+    assert len([s for s in sent if s["document"] == "ApplicationResponse"]) == len(documents)
+    assert {(s["transport"], s["mdn"], s["mic_matched"]) for s in sent} == {("as2", "processed", True)}
+    assert {s["acknowledgement"] for s in sent if s["document"] != "ApplicationResponse"} == {"accepted"}
+    assert {s["processing"] for s in steps if s["direction"] == "in"} == {"posted"}
+
+
+def test_an_order_goes_to_cash_in_cxml_each_request_answered_on_its_connection(demo: dict[str, Any]) -> None:
+    steps = [step for step in demo["steps"] if step["standard"] == "cxml-1.2"]
+    sent = [step for step in steps if step["direction"] == "out"]
+    assert [(s["company"], s["document"]) for s in sent] == [
+        ("Alpine Supply", "OrderRequest"),
+        ("Harbor Retail", "ConfirmationRequest"),
+        ("Harbor Retail", "ShipNoticeRequest"),
+        ("Harbor Retail", "InvoiceDetailRequest"),
+    ]
+    assert {(s["transport"], s["delivery"], s["acknowledgement"]) for s in sent} == {("http", "confirmed", "accepted")}
     assert {s["processing"] for s in steps if s["direction"] == "in"} == {"posted"}
 
 

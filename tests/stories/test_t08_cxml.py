@@ -137,6 +137,20 @@ def test_an_unknown_sender_gets_the_same_answer(pair: tuple[Company, Company]) -
     assert status_of(post(seller, request_of("CX-6", SECRET).replace(b"AN01", b"AN99"))) == "401"
 
 
+def test_an_accepted_secret_that_is_not_stored_opens_nothing_and_breaks_nothing(pair: tuple[Company, Company]) -> None:
+    _, seller = pair
+    profile = {
+        "code": "quay-market",
+        "name": "Quay Market",
+        "status": "live",
+        "ids": {"cxml": [{"domain": "NetworkID", "identity": "AN07"}]},
+        "xml": {"standard": "cxml-1.2", "accepted_secrets": [{"secret": "quay/theirs"}]},
+    }
+    files = [{"name": "quay.yaml", "text": json.dumps(profile), "files": {}}]
+    seller.call("partner.apply", files=files, author="test", reason="set up")
+    assert status_of(post(seller, request_of("CX-8", SECRET).replace(b"AN01", b"AN07"))) == "401"
+
+
 def test_what_is_no_cxml_is_answered_406(pair: tuple[Company, Company]) -> None:
     _, seller = pair
     for body in (b"hello", b"<a/>", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'):
