@@ -19,6 +19,7 @@ from gateway.settings_template import SETTINGS_FILE
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gateway.partners.profile import PartnerProfile
     from gateway.standards.edi.options import ValidationOptions
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "fail",
     "find_dir",
     "json_option",
+    "partner_profile",
     "print_json",
     "print_table",
     "validation_options_for_partner",
@@ -183,13 +185,23 @@ def validation_options_for_partner(name: str, directory: Path | str | None = Non
 
     Fails with a sentence when there is no such partner or file.
     """
-    from gateway.partners.profile import PartnerProfile, validation_options
+    from gateway.partners.profile import validation_options
+
+    return validation_options(partner_profile(name, directory))
+
+
+def partner_profile(name: str, directory: Path | str | None = None) -> PartnerProfile:
+    """A partner's profile: ``name`` is a partner's code, or a partner file (``*.yaml``).
+
+    Fails with a sentence when there is no such partner or file.
+    """
+    from gateway.partners.profile import PartnerProfile
     from gateway.partners.yamlform import load_partner_file
 
     if name.endswith((".yaml", ".yml")):
         profiles = load_partner_file(Path(name))
         if len(profiles) != 1:
             fail(f"{name} holds {len(profiles)} partners; name a file with one.", 2)
-        return validation_options(profiles[0])
+        return profiles[0]
     profile = call(find_dir(directory), "partner.show", name=name)
-    return validation_options(PartnerProfile.model_validate(profile.get("profile", profile)))
+    return PartnerProfile.model_validate(profile.get("profile", profile))

@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway.cli.common import CommandError, clean, dir_option, fail
+from gateway.cli.common import CommandError, clean, dir_option, fail, find_dir
 
 if TYPE_CHECKING:
+    from gateway.cli.conversion import Given
     from gateway.documents import Document
     from gateway.standards.edi.model import Finding
-    from gateway.standards.edi.options import ValidationOptions
 
 __all__ = ["convert_command"]
 
-_LATER = ("ubl", "cxml")
-_MOST_SHOWN = 20
+#: Findings shown; the rest are counted.
+_MOST_SHOWN = 100
 
 
 @click.command("convert")
 @click.argument("file", metavar="FILE|-")
-@click.option("--to", "target", type=click.Choice(["json", "x12", *_LATER]), required=True, help="What to write.")
+@click.option("--to", "target", type=click.Choice(["json", "x12", "ubl", "cxml"]), required=True, help="What to write.")
 @click.option("--version", metavar="V", help="Release to write (004010, 005010), or to read a file as.")
-@click.option("--set", "set_id", metavar="S", help="Transaction set (850): write as this, or read only these.")
-@click.option("--partner", metavar="NAME", help="Read by this partner's rules (a code, or a partner file).")
+@click.option("--set", "set_id", metavar="S", help="Set or document (850, Order): write as this, or read only these.")
+@click.option("--partner", metavar="NAME", help="By this partner's rules and settings (a code, or a partner file).")
+@click.option("--currency", metavar="CODE", help="Currency of amounts that name none (USD); XML asks for one.")
 @dir_option
 def convert_command(
-    file: str, target: str, version: str | None, set_id: str | None, partner: str | None, directory: Path | None
+    file: str,
+    target: str,
+    version: str | None,
+    set_id: str | None,
+    partner: str | None,
+    currency: str | None,
+    directory: Path | None,
 ) -> None:
-    """Turn an X12 file into JSON documents, or JSON documents into X12; "-" reads standard input.
+    """Turn a file of X12, UBL, cXML or JSON documents into another of these; "-" reads standard input.
 
-    Documents that came from X12 are written in the envelope they came in. Exit code 0 when all went well, 1 when
-    something could not be converted (each with a sentence on standard error), 2 for wrong usage.
+    Documents that came in the target's standard are written in the envelope they came in. What another standard
+    cannot say, or asks for beyond what the document has, is told on standard error. Exit code 0 when all went well,
+    1 when something could not be converted, 2 for wrong usage.
     """
-    if target in _LATER:
-        fail(f"This release does not write {target} yet. It writes json and x12.", 2)
     data = _read(file)
-    documents, complaints = _documents(data, version, set_id, partner, directory, reading_json=_is_json(data))
+    given = _given(version, set_id, partner, currency, directory)
+    documents, complaints = _documents(data, given)
     if not documents:
         _end_with(complaints or ["There is no document in this file."])
     if target == "json":
@@ -52,10 +59,34 @@ def convert_command(
         text = json.dumps(values[0] if len(values) == 1 else values, ensure_ascii=False, indent=2)
         sys.stdout.buffer.write(text.encode("utf-8") + b"\n")
     else:
-        sys.stdout.buffer.write(_x12(documents, version, set_id if _is_json(data) else None, directory))
+        complaints += _write(documents, target, given)
     sys.stdout.buffer.flush()
     if complaints:
         _end_with(complaints)
+
+
+def _given(
+    version: str | None, set_id: str | None, partner: str | None, currency: str | None, directory: Path | None
+) -> Given:
+    from gateway.cli.common import partner_profile
+    from gateway.cli.conversion import Given
+
+    named = directory or os.environ.get("GATEWAY_DIR")
+    home = find_dir(named) if named else None
+    if partner is None:
+        return Given(version, set_id, currency=currency, workdir=home)
+    profile = partner_profile(partner, directory)
+    if home is None:
+        return Given(version, set_id, profile, currency=currency)
+    return Given(version, set_id, profile, _company(home), currency, home)
+
+
+def _company(home: Path) -> Any:
+    """Ourselves, as the settings of the working directory say."""
+    from gateway.pipeline.context import Company
+    from gateway.settings import load_settings
+
+    return Company(**load_settings(home).company.model_dump())
 
 
 def _read(file: str) -> bytes:
@@ -69,33 +100,14 @@ def _is_json(data: bytes) -> bool:
     return data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
 
 
-def _documents(
-    data: bytes,
-    version: str | None,
-    set_id: str | None,
-    partner: str | None,
-    directory: Path | None,
-    *,
-    reading_json: bool,
-) -> tuple[list[Document], list[str]]:
-    if reading_json:
+def _documents(data: bytes, given: Given) -> tuple[list[Document], list[str]]:
+    if _is_json(data):
         return _from_json(data)
-    from gateway.mapping.x12_convert import documents_from_x12
+    from gateway.cli.conversion import documents_of
 
-    result = documents_from_x12(
-        data, options=_options(partner, directory), only_set=set_id, version=version, workdir=directory
-    )
-    _show(result.findings)
-    return result.documents, result.complaints
-
-
-def _options(partner: str | None, directory: Path | None) -> Callable[..., ValidationOptions] | None:
-    if partner is None:
-        return None
-    from gateway.cli.common import validation_options_for_partner
-
-    options = validation_options_for_partner(partner, directory)
-    return lambda *_envelope: options
+    read = documents_of(data, given)
+    _show(read.findings)
+    return read.documents, read.complaints
 
 
 def _from_json(data: bytes) -> tuple[list[Document], list[str]]:
@@ -113,6 +125,9 @@ def _from_json(data: bytes) -> tuple[list[Document], list[str]]:
     documents: list[Document] = []
     complaints: list[str] = []
     for index, part in enumerate(parts):
+        if not isinstance(part, dict | bytes):
+            complaints.append(f"[{index}]: a document is an object, and this is not one.")
+            continue
         try:
             documents.append(parse_document(part))
         except DocumentError as error:
@@ -121,26 +136,14 @@ def _from_json(data: bytes) -> tuple[list[Document], list[str]]:
     return documents, complaints
 
 
-def _x12(documents: list[Document], version: str | None, set_id: str | None, directory: Path | None) -> bytes:
-    from gateway.mapping import MapError, MappingError
-    from gateway.mapping.x12_convert import Plain, x12_from_documents
-    from gateway.standards.x12.writer import WriteError
+def _write(documents: list[Document], target: str, given: Given) -> list[str]:
+    """Write what can be written to standard output and return why the rest cannot."""
+    from gateway.cli.conversion import write_documents
 
-    first = documents[0]
-    plain = Plain(
-        now=datetime.now(UTC),
-        version=version or "004010",
-        sender=(first.sender or "SENDER").upper(),
-        receiver=(first.receiver or "RECEIVER").upper(),
-    )
-    try:
-        result = x12_from_documents(documents, plain, version=version, set_id=set_id, workdir=directory)
-    except MappingError as error:
-        _end_with([f"{problem.path}: {problem.message}" for problem in error.problems])
-    except (MapError, WriteError) as error:
-        _end_with([str(error)])
+    result = write_documents(documents, target, given)
     _show(result.findings)
-    return result.data
+    sys.stdout.buffer.write(result.data)
+    return result.complaints
 
 
 def _show(findings: Sequence[Finding]) -> None:

@@ -156,7 +156,7 @@ class Extension(DocumentModel):
     entry: str | None = None
     """XML: the entry of a list, below the anchor's object, that it belongs to ("allowances_charges[1]")."""
     like: str | None = None
-    """XML: a digest of that entry's fields, to find it again when entries before it were removed."""
+    """XML: digests of the fields of that entry and those around it, to find it again when others were removed."""
     xml: str | None = None
     """XML: an element that no field carries, with everything in it, in our own prefixes."""
     order: list[str] | None = None

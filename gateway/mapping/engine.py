@@ -241,6 +241,10 @@ def _usable(extensions: Sequence[Extension], state: WriteState) -> list[Extensio
     """Entries that say something; an empty segment is not one."""
     usable = []
     for entry in extensions:
+        if entry.path is not None:
+            if entry.xml is not None:
+                state.not_carried(f"extensions: {entry.xml[:99]}", "it was kept from another standard")
+            continue
         if entry.form == "segment" and not segment_from_json(entry.segment or [])[0]:
             state.not_carried("extensions", "an entry has an empty segment")
             continue

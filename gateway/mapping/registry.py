@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
 
@@ -59,8 +60,9 @@ def load_map(
 ) -> CompiledMap | XmlMap:
     """The map of a set (X12) or of a root element or request (XML), with a partner's overlay if given.
 
-    Compiled once and kept until a file of it changes. An operator's `maps/` in `workdir` hides the packaged file of the same name. Raises MapError when there is no such
-    map (naming those there are) or a file has a mistake (with file and line).
+    Compiled once and kept until a file of it changes. An operator's `maps/` in `workdir` hides the packaged file of the
+    same name. Raises MapError when there is no such map (naming those there are) or a file has a mistake (with file and
+    line).
     """
     relative = f"maps/{standard}/{version}/{set_id}.yaml"
     try:
@@ -75,24 +77,46 @@ def load_map(
 
 def load_map_file(path: Path, overlay: Path | None = None) -> CompiledMap | XmlMap:
     """The map in a file. Raises MapError."""
-    return _compiled(path, overlay, _stamp(path), _stamp(overlay))
-
-
-def _stamp(path: Path | None) -> int:
-    """Changes of the folder's map files make a new compile."""
-    if path is None:
-        return 0
-    folders = {path.parent, path.parent.parent / "common"}
-    files = [path, *(file for folder in folders if folder.is_dir() for file in folder.glob("*.yaml"))]
-    return hash(tuple(sorted((str(file), file.stat().st_mtime_ns) for file in set(files) if file.is_file())))
-
-
-@lru_cache(maxsize=256)
-def _compiled(path: Path, overlay: Path | None, _map_stamp: int, _overlay_stamp: int) -> CompiledMap | XmlMap:
+    known = _known.get((path, overlay))
+    if known is not None and known.stamp is not None and known.stamp == _stamp(known.files):
+        return known.compiled
     source = load_source(path, overlay)
+    stamp = _stamp(source.files)
+    compiled: CompiledMap | XmlMap
     if source.top.get("standard") in _XML:
-        return compile_xml_map(parse_xml_map(source))
-    return compile_map(parse_map(source))
+        compiled = compile_xml_map(parse_xml_map(source))
+    else:
+        compiled = compile_map(parse_map(source))
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[path, overlay] = _Known(compiled, source.files, stamp)
+    return compiled
+
+
+#: What tells one state of a file from another: time of change, size.
+_Stamp = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A compiled map with the files it was made from, as they were."""
+
+    compiled: CompiledMap | XmlMap
+    files: tuple[Path, ...]
+    stamp: _Stamp | None
+
+
+#: Compiled maps by file and overlay. Two threads may compile one at the same time; either result is right.
+_known: dict[tuple[Path, Path | None], _Known] = {}
+_MOST_KNOWN = 256
+
+
+def _stamp(files: tuple[Path, ...]) -> _Stamp | None:
+    """The state of the files; None when one is gone, so that reading it again says so."""
+    try:
+        return tuple((status.st_mtime_ns, status.st_size) for status in map(os.stat, files))
+    except OSError:
+        return None
 
 
 def maps_available(workdir: Path | None = None) -> list[tuple[str, str, str]]:

@@ -84,11 +84,13 @@ class Source:
     sections: dict[str, Rows] = field(default_factory=dict)
     #: SHA-256 over the bytes of every file, in the order they were read.
     digest: str = ""
+    #: Every file that took part.
+    files: tuple[Path, ...] = ()
 
 
 def load_source(path: Path, overlay: Path | None = None) -> Source:
     """Read a map with everything it extends and uses, then the overlay. Raises MapError with file and line."""
-    digest = hashlib.sha256()
+    digest = _Reading()
     source = _load(path, digest, [])
     if overlay is not None:
         top = _read(overlay, digest)
@@ -96,11 +98,19 @@ def load_source(path: Path, overlay: Path | None = None) -> Source:
         _merge(source, top)
         _apply_changes(source, top)
     source.sections = {name: _expand(rows, source, ()) for name, rows in source.sections.items()}
-    source.digest = digest.hexdigest()
+    source.digest, source.files = digest.hash.hexdigest(), tuple(digest.files)
     return source
 
 
-def _load(path: Path, digest: Any, chain: list[Path]) -> Source:
+class _Reading:
+    """What has been read so far: the files, and the digest over their bytes."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+        self.files: list[Path] = []
+
+
+def _load(path: Path, digest: _Reading, chain: list[Path]) -> Source:
     if path in chain:
         raise MapError("this file extends itself. Remove the circle of `extends`.", path.name)
     top = _read(path, digest)
@@ -315,13 +325,14 @@ def _rule_id(rule: Table) -> str:
     return named or next((key for key in ("hierarchy", "price") if key in rule), "fields")
 
 
-def _read(path: Path, digest: Any) -> Table:
+def _read(path: Path, digest: _Reading) -> Table:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise MapError(f"the file cannot be read: {error.strerror}.", path.name) from error
-    digest.update(data)
-    digest.update(b"\0")
+    digest.hash.update(data)
+    digest.hash.update(b"\0")
+    digest.files.append(path)
     name = "/".join(path.parts[-3:])
     try:
         node = yaml.compose(data, Loader=_Loader)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from gateway.messages import lifecycle
 from gateway.messages.axes import Axis, Processing
+from gateway.messages.cases import close_settled
 from gateway.messages.ids import document_id
 from gateway.messages.models import Document, Interchange, Transmission
 from gateway.messages.ports import Task
@@ -30,7 +31,7 @@ from gateway.standards.xml.memory import give_back
 from gateway.store import payloads
 from gateway.store.faults import fault_point
 
-__all__ = ["process"]
+__all__ = ["duplicate_of", "key_holder", "process"]
 
 _ACTOR = "pipeline"
 #: Purposes of a document that repeats, changes or cancels another one with its number (element 353).
@@ -108,6 +109,8 @@ def _commit(
         _interchange(run, planned)
     reasons = run.reasons or ["Everything in this message was processed before."]
     _settle(session, row, _end_of(run.ends), " ".join(reasons), now)
+    if row.parent_id is not None:
+        close_settled(session, "transmission", row.id, actor=_ACTOR, reason=" ".join(reasons), now=now)
 
 
 def _end_of(ends: list[Processing]) -> Processing:
@@ -287,7 +290,7 @@ def _document(
 ) -> None:
     session, now = run.session, run.now
     body = run.bodies.get(document.id)
-    earlier = _holder(run, partner, document)
+    earlier = key_holder(run.session, partner.code, document.business_key)
     row = Document(
         id=document.id,
         direction="in",
@@ -335,15 +338,15 @@ def _replayed(run: _Run, document: PlannedDocument) -> str | None:
     return None if parent is None else parent.id
 
 
-def _holder(run: _Run, partner: PartnerProfile, document: PlannedDocument) -> Document | None:
-    """The document that owns this business number."""
-    if document.business_key is None:
+def key_holder(session: Session, partner: str, business_key: str | None) -> Document | None:
+    """The received document of a partner that owns this business number."""
+    if business_key is None:
         return None
-    return run.session.scalar(
+    return session.scalar(
         select(Document).where(
-            Document.partner == partner.code,
+            Document.partner == partner,
             Document.direction == "in",
-            Document.business_key == document.business_key,
+            Document.business_key == business_key,
             Document.owns_key,
         )
     )
@@ -384,7 +387,7 @@ def _decide(
             None,
         )
         return
-    problem_now = document.problem or _duplicate(document, partner, earlier, name)
+    problem_now = document.problem or duplicate_of(document, partner, earlier, name)
     mapped = [Processing.VALIDATED] + ([Processing.MAPPED] if document.body is not None else [])
     if earlier is not None and document.purpose == "duplicate":
         reason = f"{name} is a resend (BEG01 07) of the one received {earlier.received_at:%Y-%m-%d %H:%M} UTC."
@@ -396,9 +399,10 @@ def _decide(
         run.pipeline.work.submit(run.session, Task.POST, row.id)
 
 
-def _duplicate(
+def duplicate_of(
     document: PlannedDocument, partner: PartnerProfile, earlier: Document | None, name: str
 ) -> Problem | None:
+    """Why a document has to wait whose number an earlier one has; None when it need not."""
     if earlier is None or document.purpose in (*_LINKED_PURPOSES, "duplicate"):
         return None
     if document.kind == "order" and partner.inbound.duplicates.purchase_order == "accept":
@@ -424,3 +428,5 @@ def _end(run: _Run, row: Document, states: list[Processing], reason: str, proble
     )
     if problem is not None:
         open_problem(run.session, row, problem, run.now)
+    if row.parent_id is not None:  # what it replays may have waited for this decision
+        close_settled(run.session, "document", row.id, actor=_ACTOR, reason=reason, now=run.now)

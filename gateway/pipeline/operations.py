@@ -26,7 +26,7 @@ from gateway.pipeline.xmlplan import looks_like_xml
 from gateway.standards.x12.envelope import read_transmission
 from gateway.store import payloads
 
-__all__ = ["OPERATIONS", "PipelineOperation"]
+__all__ = ["OPERATIONS", "PipelineOperation", "replay_within", "resend"]
 
 PipelineOperation = Callable[[Pipeline, Mapping[str, Any]], Any]
 
@@ -41,11 +41,12 @@ def replay(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, Any]:
     transmission that names the first as its parent. Acknowledgements that were sent are not sent again.
     """
     return pipeline.store.writer.run(
-        lambda session: _replay(session, pipeline, str(parameters["id"]), _who(parameters))
+        lambda session: replay_within(session, pipeline, str(parameters["id"]), _who(parameters))
     )
 
 
-def _replay(session: Session, pipeline: Pipeline, identity: str, who: str) -> dict[str, Any]:
+def replay_within(session: Session, pipeline: Pipeline, identity: str, who: str) -> dict[str, Any]:
+    """The same within the caller's transaction. Raises RequestError before anything is written."""
     document = session.get(Document, identity)
     if document is not None and document.direction == "in":
         return _replay_document(session, pipeline, document, who)

@@ -30,6 +30,9 @@ __all__ = ["CxmlDesk"]
 _HEADERS = (("Content-Type", "text/xml; charset=UTF-8"),)
 #: What is read of a body before anybody has proved who they are.
 _STRANGERS = XmlLimits(max_bytes=10 * 1024 * 1024, max_elements=100_000, max_documents=1)
+#: How the root of cXML is spelled in the encodings that are read, and where it must stand to be looked for.
+_CXML = tuple("<cXML".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
+_PROLOG = 64 * 1024
 #: Requests that we say we take when a partner asks for our profile.
 _TAKEN = ("OrderRequest", "ConfirmationRequest", "ShipNoticeRequest", "InvoiceDetailRequest", "StatusUpdateRequest")
 #: One sentence for whoever cannot prove who they are: it does not tell whether the partner exists.
@@ -66,7 +69,7 @@ class CxmlDesk:
 
     def answer(self, partner: str, body: bytes) -> tuple[str, Answer] | None:
         """(payloadID, Response) for a body that is cXML; None for everything else, which is answered otherwise."""
-        if not looks_like_xml(body):
+        if not looks_like_xml(body) or not any(name in body[:_PROLOG] for name in _CXML):
             return None
         profile = self._pipeline.profile(partner)
         options: XmlCheckOptions = check_options(self._pipeline, profile)

@@ -127,12 +127,6 @@ def test_what_the_set_does_not_carry_is_said() -> None:
     assert result.exit_code == 0 and "channel: this value is not in the written document" in result.stderr
 
 
-@pytest.mark.parametrize("target", ["ubl", "cxml"])
-def test_a_format_of_a_later_release_is_refused(target: str) -> None:
-    result = _run(PLAIN, "--to", target)
-    assert result.exit_code == 2 and f"does not write {target} yet" in result.stderr
-
-
 def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     assert _run(tmp_path / "nothing.edi", "--to", "json").exit_code == 2
     assert _run(tmp_path, "--to", "json").exit_code == 2

@@ -122,6 +122,9 @@ def _identified(identity: PartyId | ItemId, path: str, report: Report) -> None:
     if identity.scheme is None and identity.value is not None:
         identity.scheme = _DEFINED
         report.assumed(f"{path}scheme", f'whose number "{identity.value}" is is not said; {_DEFINED} is written.')
+    if isinstance(identity, ItemId) and identity.scheme == "classification" and identity.list_id is None:
+        identity.list_id = _DEFINED
+        report.assumed(f"{path}list_id", f'what "{identity.value}" is taken from is not said; {_DEFINED} is written.')
 
 
 def _allowance(entry: AllowanceCharge, path: str, report: Report) -> None:
@@ -135,6 +138,9 @@ def _freight(terms: FreightTerms, path: str, report: Report) -> None:
     if word not in tables_of("cxml")["terms_of_delivery"].values() and word != "incoterm":
         report.assumed(f"{path}terms_type", f"the terms are of no kind that cXML names; {_DEFINED} is written.")
         terms.terms_type = Code(value=_DEFINED)
+    if terms.payer is None:
+        terms.payer = Code(value="defined_by_parties")
+        report.assumed(f"{path}payer", "who pays the freight is not said; Other is written.")
     if terms.terms is None and terms.place is not None:
         terms.terms = "Other"
         report.assumed(f"{path}terms", "the terms of transport are not said; Other is written.")

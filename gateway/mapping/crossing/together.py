@@ -55,10 +55,12 @@ def notes_of(rule: SegmentRule, release: Release, *, is_entry: bool) -> list[Tog
     for number, item in plain.items():
         if segment.elements[number - 1].mandatory and item.default is None and is_entry:
             found.append(TogetherNote(rule.tag, _MANDATORY, (_paths(item.path, item.raw_path),)))
+    always = {item.element for item in rule.fields if item.default is not None or item.constant is not None}
     for note in segment.notes:
-        items = [plain.get(position) for position in note.positions]
-        known = [item for item in items if item is not None and item.default is None]
-        if known and (len(known) == len(note.positions) or note.kind == "R") and note.kind in "PRCL":
+        known = [plain[position] for position in note.positions if position in plain]
+        if not known or note.kind not in "PRCL" or always.intersection(note.positions):
+            continue
+        if len(known) == len(note.positions) or note.kind == "R":
             paths = tuple(_paths(item.path, item.raw_path) for item in known)
             found.append(TogetherNote(rule.tag, note.kind, paths))
     return found

@@ -18,6 +18,7 @@ from gateway.documents import (
 )
 from gateway.documents.base import Code
 from gateway.documents.commerce import AllowanceCharge
+from gateway.documents.goods import Description
 from gateway.documents.quantities import Quantity
 from gateway.mapping.crossing.amounts import add_invoice_amounts, add_tax_totals, fill_currency, price_by_base, to_cents
 from gateway.mapping.crossing.parties import add_parties
@@ -70,6 +71,17 @@ def _line(line: Any, index: int, set_id: str, report: Report) -> None:
     if getattr(line, number) is None:
         setattr(line, number, str(index + 1))
         report.assumed(f"{path}.{number}", f"every line has a number; this one gets {index + 1}.")
+    _item(line, path, report)
+
+
+def _item(owner: Any, path: str, report: Report) -> None:
+    """Every line has an item, be it only a name."""
+    if any(getattr(owner, name) for name in ("item_ids", "descriptions", "properties", "packs")):
+        return
+    text = f"Line {owner.line_id or owner.position}"
+    report.assumed(f"{path}.descriptions[0]", f'the item is neither named nor numbered; "{text}" is written.')
+    kind, about = Code(value="free_form"), Code(value="product")
+    owner.descriptions = [Description(type=kind, characteristic=about, text=text)]
 
 
 def _allowances(owner: Any, where: str, report: Report) -> None:
@@ -157,8 +169,13 @@ def _cancellation(document: Document, report: Report) -> None:
 
 
 def _invoice(document: Document, report: Report) -> None:
-    if isinstance(document, Invoice):
-        add_invoice_amounts(document, report)
+    if not isinstance(document, Invoice):
+        return
+    for index, line in enumerate(document.lines):
+        if line.line_id is None and (line.order_number or line.seller_line_id):
+            line.line_id = line.position
+            report.assumed(f"lines[{index}].line_id", f"the line of the order is not said; {line.position} is written.")
+    add_invoice_amounts(document, report)
 
 
 def _despatch(document: Document, report: Report) -> None:
@@ -174,6 +191,7 @@ def _despatch(document: Document, report: Report) -> None:
         if unit.line_id is None:
             unit.line_id = unit.status_line_id or unit.position
             report.assumed(f"{path}.line_id", f"the line of the order is not said; {unit.line_id} is written.")
+        _item(unit, path, report)
 
 
 def _items(units: list[Unit], path: str) -> list[tuple[str, Unit]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.mapping.rules import Path, Where
 from gateway.mapping.xml.plan import Group, Leaf, ListRule
 
-__all__ = ["assign", "held", "word_of"]
+__all__ = ["assign", "held", "keeper", "word_of"]
 
 
 def held(item: Any, path: Path) -> Any:
@@ -45,13 +45,34 @@ def assign(group: Group, entries: Iterable[Any], chosen: list[int] | None = None
     return found
 
 
+def keeper(group: Group) -> Callable[[list[Any], list[int]], bool]:
+    """A function that tells whether `assign` gives entries to the rules of these numbers, which read them."""
+    settled, known = group.settled, group.settled | group.tested
+    rules = {rule.number: rule for rule in group.rules}
+
+    def keeps(entries: list[Any], numbers: list[int]) -> bool:
+        if settled.issuperset(numbers):
+            return True
+        if len(entries) == len(numbers) and known.issuperset(numbers):
+            pairs = zip(entries, numbers, strict=True)
+            if all(number in settled or _fits(entry, rules[number]) for entry, number in pairs):
+                return True
+        return [rule.number if rule else 0 for rule in assign(group, entries)] == numbers
+
+    return keeps
+
+
 def has_constants(item: Any, rule: ListRule) -> bool:
     """Whether an entry has the words that the rule gives its entries."""
-    return all(word_of(held(item, path)) == word for path, word in rule.constants)
+    for path, word in rule.constants:
+        value = item.get(path[0]) if len(path) == 1 and isinstance(item, dict) else held(item, path)
+        if value != word and word_of(value) != word:
+            return False
+    return True
 
 
 def _fits(item: Any, rule: ListRule) -> bool:
-    if not has_constants(item, rule) or not _accepted(item, rule.where):
+    if not has_constants(item, rule) or (rule.where and not _accepted(item, rule.where)):
         return False
     return all(condition.holds(_written(item, leaf)) is wanted for leaf, condition, wanted in rule.tests)
 

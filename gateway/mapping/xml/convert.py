@@ -24,6 +24,7 @@ from gateway.mapping.registry import load_map
 from gateway.mapping.xml.engine import WrittenXml, XmlMap, read_xml_document, write_xml_document
 from gateway.standards.edi.model import Finding
 from gateway.standards.xml.check import DEFAULT_OPTIONS, CheckedXmlDocument, XmlCheckOptions, check_xml
+from gateway.standards.xml.complete import complete_cxml
 from gateway.standards.xml.credentials import (
     DEFAULT_VERSION,
     Credential,
@@ -236,7 +237,8 @@ def _file(
     header = given.header or (_received_header(kept) if kept is not None else None)
     facts = EnvelopeFacts(given.payload_id, given.timestamp, _release(kept), test=document.test)
     try:
-        whole = write_cxml(copy.deepcopy(written.root), facts, header=header, secret=given.secret)
+        # Complete in what says nothing; a request that came to us stays as it came.
+        whole = write_cxml(complete_cxml(copy.deepcopy(written.root)), facts, header=header, secret=given.secret)
     except ValueError as error:
         raise MappingError([Problem("envelope", str(error))]) from None
     return serialise(whole, doctype=document_type(etree.QName(written.root).localname, facts.version))

@@ -17,13 +17,14 @@ from gateway.mapping.errors import MappingError, Problem
 from gateway.mapping.uncarried import Carried, report_uncarried
 from gateway.mapping.xml.carried import carried_by_frame, has_currency
 from gateway.mapping.xml.kept import ROOT, extensions_of
+from gateway.mapping.xml.layout import plan_of
 from gateway.mapping.xml.leaves import place_of
 from gateway.mapping.xml.markup import elements_of
 from gateway.mapping.xml.notes import ABSENT, VALUE, ReadFrame, ReadState, Values
 from gateway.mapping.xml.out import build
 from gateway.mapping.xml.parse import ParsedXmlMap
 from gateway.mapping.xml.places import Names
-from gateway.mapping.xml.plan import Leaf, plan_of
+from gateway.mapping.xml.plan import Leaf
 from gateway.mapping.xml.reader import FrameReader, MixedContent, compile_reader
 from gateway.mapping.xml.restore import lost_text, restore
 from gateway.mapping.xml.session import WriteFrame, WriteSession

@@ -147,7 +147,8 @@ class _Keeper:
         above = self._place(frame.parent)
         prefix = f"{above['entry']}." if "entry" in above else ""
         name = f"{prefix}{group.key}[{self._index(frame, items)}]"
-        return {"anchor": above["anchor"], "entry": name, "like": likeness(frame.entry), "of": len(items)}
+        like = f"{above['like']}." if "like" in above else ""
+        return {"anchor": above["anchor"], "entry": name, "like": like + likeness(frame.entry), "of": len(items)}
 
     def _index(self, frame: ReadFrame, items: Sequence[Any]) -> int:
         if frame.position >= 0:

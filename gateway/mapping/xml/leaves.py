@@ -15,9 +15,9 @@ from gateway.mapping.converters import CodeTable
 from gateway.mapping.rules import Path
 from gateway.mapping.xml.notes import VALUE, ReadFrame, ReadState, Values, inside
 from gateway.mapping.xml.plan import Leaf
-from gateway.mapping.xml.values import WHITE, XmlConverter
+from gateway.mapping.xml.values import PLAIN_DECIMAL, WHITE, XmlConverter
 
-__all__ = ["CONSTANT", "NOT_TAKEN", "VALUE_TAKEN", "Take", "followed", "place_of", "take_leaf"]
+__all__ = ["CONSTANT", "NOT_TAKEN", "VALUE_TAKEN", "Take", "followed", "place_of", "plain_field", "take_leaf"]
 
 #: What became of an element or value: no rule took it, a field got a value, or a constant of the map stood there.
 NOT_TAKEN: Final = 0
@@ -43,15 +43,34 @@ def take_leaf(leaf: Leaf) -> Take:
         return _following(leaf)
     converter = leaf.converter
     assert converter is not None
-    if (
-        converter.name == "text"
-        and leaf.alternative is None
-        and len(leaf.paths) == 1
-        and len(leaf.paths[0]) == 1
-        and leaf.price is None
-    ):
-        return _plain_text(leaf, leaf.paths[0][0])
-    return _converted(leaf, converter, _putter(leaf))
+    plain = plain_field(leaf)
+    if plain is not None:
+        return _plain_text(leaf, plain[1])
+    put = _putter(leaf)
+    otherwise = _converted(leaf, converter, put)
+    if converter.name == "decimal" and (leaf.price is None or leaf.price[1] == "amount"):
+        return _number(put, otherwise)
+    return otherwise
+
+
+def plain_field(leaf: Leaf) -> tuple[int, str] | None:
+    """Slot and field of a leaf whose text goes into the field as it is; None for any other."""
+    simple = leaf.converter is not None and leaf.converter.name == "text" and leaf.source is None
+    if simple and leaf.alternative is None and leaf.price is None and len(leaf.paths) == 1 and len(leaf.paths[0]) == 1:
+        return leaf.slot, leaf.paths[0][0]
+    return None
+
+
+def _number(put: _Put, otherwise: Take) -> Take:
+    """A number; one that is spelled as we spell it needs no second look."""
+    plain = PLAIN_DECIMAL.fullmatch
+
+    def take(raw: str, element: etree._Element, frame: ReadFrame, state: ReadState) -> int:
+        if plain(raw):
+            return VALUE_TAKEN if put(Decimal(raw), raw, frame) else NOT_TAKEN
+        return otherwise(raw, element, frame, state)
+
+    return take
 
 
 def _constant(leaf: Leaf, constant: str) -> Take:
@@ -129,11 +148,14 @@ def _single(slot: int, path: Path) -> _Put:
     nested, name = path[:-1], path[-1] if path else ""
 
     def put(value: Any, _text: str, frame: ReadFrame) -> bool:
-        target = frame.targets[slot]
-        (inside(target, nested) if nested else target)[name] = value
+        frame.targets[slot][name] = value
         return True
 
-    return put
+    def put_inside(value: Any, _text: str, frame: ReadFrame) -> bool:
+        inside(frame.targets[slot], nested)[name] = value
+        return True
+
+    return put_inside if nested else put
 
 
 def _several(leaf: Leaf) -> _Put:
@@ -197,9 +219,10 @@ def _following(leaf: Leaf) -> Take:
     slot, own = leaf.slot, leaf.source.own
 
     def currency(raw: str, _element: etree._Element, frame: ReadFrame, state: ReadState) -> int:
+        if raw == state.currency:
+            return CONSTANT
         if state.currency is None and raw and state.has_currency:
             state.currency = raw
-        if raw == state.currency:
             return CONSTANT
         if own is not None and raw:
             inside(frame.targets[slot], own[:-1])[own[-1]] = raw

@@ -27,6 +27,8 @@ __all__ = [
     "stray_text",
 ]
 
+#: Findings that one reading names.
+_MOST: Final = 500
 Values = dict[str, Any]
 #: Kinds of notes: (LEFT, frame, path, element, children), (VALUE, frame, path, key, received, written),
 #: (DISORDER, frame, path, element, place), (VIA, frame, key, choice).
@@ -123,7 +125,9 @@ class ReadState:
         return f"{prefix}{count}"
 
     def unreadable(self, element: etree._Element, at: str, value: str, reason: str) -> None:
-        """A value that a converter cannot take: it stays in the extensions."""
+        """A value that a converter cannot take: it stays in the extensions. Of very many the first are named."""
+        if len(self.findings) >= _MOST:
+            return
         name = self.names.name(tag_of(element))
         place = f"{name}/{at.rpartition('/')[2]}" if "@" in at else name
         self.findings.append(

@@ -6,14 +6,14 @@ value whose spelling our writer would change, an order that differs from the sch
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from lxml import etree
 
 from gateway.mapping.rules import Path
-from gateway.mapping.xml.choice import assign
-from gateway.mapping.xml.leaves import CONSTANT, NOT_TAKEN, VALUE_TAKEN, Take, place_of, take_leaf
+from gateway.mapping.xml.choice import held, keeper
+from gateway.mapping.xml.find import taken_at
+from gateway.mapping.xml.leaves import CONSTANT, NOT_TAKEN, VALUE_TAKEN, Take, place_of, plain_field, take_leaf
 from gateway.mapping.xml.notes import (
     ABSENT,
     DISORDER,
@@ -27,9 +27,9 @@ from gateway.mapping.xml.notes import (
     stray_text,
 )
 from gateway.mapping.xml.places import Names
-from gateway.mapping.xml.plan import INNER, UNKNOWN, Alternative, Edge, Frame, ListRule, Node, rank_of
+from gateway.mapping.xml.plan import INNER, UNKNOWN, Edge, Frame, ListRule, Node, rank_of
 from gateway.mapping.xml.prices import finish_price
-from gateway.mapping.xml.rules import At
+from gateway.mapping.xml.steps import Step, choice_step, guarded_step, is_single, leaf_step, part_step, plain_step
 from gateway.mapping.xml.under import UnderReader
 from gateway.mapping.xml.values import WHITE
 
@@ -51,7 +51,7 @@ class FrameReader:
         self.width = plan.width
         self.root = _NodeReader(plan.root, names)
         self.prices = plan.prices
-        self.groups = [group for group in plan.groups if not group.sure]
+        self.groups = [(group, group.key, keeper(group)) for group in plan.groups if not group.sure]
         alternatives = any(leaf.alternative for leaf in plan.leaves) or _has_alternatives(plan.root)
         self.finishes = bool(plan.prices or self.groups or alternatives)
         #: Whether a frame of it has more to remember than its values.
@@ -69,33 +69,28 @@ class FrameReader:
         return True
 
     def _finish(self, frame: ReadFrame, state: ReadState) -> None:
-        for price in self.prices:
-            parts = frame.prices.get(price)
-            if parts:
-                finish_price(price, parts, frame.targets[price.slot])
+        if frame.prices:
+            for price in self.prices:
+                parts = frame.prices.get(price)
+                if parts:
+                    finish_price(price, parts, frame.targets[price.slot])
         for key, chosen in frame.alternatives.items():
             if chosen != [1]:
                 state.notes.append((VIA, frame, key, chosen))
-        for group in self.groups:
-            assigned = frame.assigned.get(group.key)
-            if assigned and not group.settled.issuperset(assigned):
-                entries = _entries(frame.targets[group.slot], group.items)
-                if [rule.number if rule else 0 for rule in assign(group, entries)] != assigned:
-                    state.notes.append((VIA, frame, group.key, assigned))
-
-
-def _entries(target: Values, path: Path) -> list[Any]:
-    return list(inside(target, path[:-1]).get(path[-1], ()))
+        if not frame.assigned:
+            return
+        for group, key, keeps in self.groups:
+            assigned = frame.assigned.get(key)
+            if assigned and not keeps(held(frame.targets[group.slot], group.items) or [], assigned):
+                state.notes.append((VIA, frame, key, assigned))
 
 
 def _has_alternatives(node: Node) -> bool:
     return any(edge.alternative or (edge.rule is None and _has_alternatives(edge.node)) for edge in node.edges)
 
 
-#: (element, frame, state) → NOT_TAKEN, VALUE_TAKEN or CONSTANT.
-_Step = Callable[[etree._Element, ReadFrame, ReadState], int]
 #: Rank of the elements of a name, what takes them, and whether it takes only one; -1 where several rules share it.
-_Way = tuple[int, _Step, bool]
+_Way = tuple[int, Step, bool]
 #: Key, under the ways of a frame, of a name that several rules share.
 _SHARED = -1
 
@@ -107,21 +102,23 @@ class _NodeReader:
         self.path = node.path
         self.names = names
         self.text: Take | None = take_leaf(node.text) if node.text is not None else None
-        #: Text and nothing else; an element that may hold both is read as one with children.
-        holds_elements = node.place.type is not None and bool(node.place.structure.children(node.place.type))
-        self.is_leaf = not node.edges and self.text is not None and not holds_elements
+        #: Slot and field of a text that needs no conversion.
+        self.plain = plain_field(node.text) if node.text is not None else None
+        self.is_leaf, self.holds_elements = node.is_leaf, node.holds_elements or bool(node.edges)
         self.attributes = {names.attribute_key(name): take_leaf(leaf) for name, leaf in node.attributes.items()}
         self.expected = [
             (names.attribute_key(name), leaf)
             for name, leaf in node.attributes.items()
             if leaf.source is not None and leaf.source.own is None
         ]
+        #: The attribute that must be there, when it is only one.
+        self.lone = self.expected[0][0] if len(self.expected) == 1 else ""
         #: What is written for an attribute that has no value.
         self.fixed = {
             names.attribute_key(name): leaf.default or leaf.constant or "" for name, leaf in node.attributes.items()
         }
         self.place = node.place
-        self.children = _ways(node, names)
+        self.ways = _ways(node, names)
         self.ranks: dict[str, int] = {}
         self.slots = [(slot.number, slot.rule) for slot in node.slots if slot.rule is not None]
         self.constants = node.constants
@@ -133,52 +130,54 @@ class _NodeReader:
     def read(self, element: etree._Element, frame: ReadFrame, state: ReadState, *, always: bool = False) -> int:
         """Read the element; when no field got a value, nothing is noted, unless all it has is a constant text."""
         taken = NOT_TAKEN
-        mark = len(state.notes)
+        notes = state.notes
+        mark = len(notes)
         text = element.text
+        children = element[:]
         if self.text is not None:
-            if text is not None and (not self.is_leaf or not len(element)):
+            if text is not None and (self.holds_elements or not children):
                 taken = self.text(text, element, frame, state)
             if taken == NOT_TAKEN and self.is_leaf:
                 return NOT_TAKEN
-        consumed = always or taken == VALUE_TAKEN
         if taken == NOT_TAKEN and text is not None and text.strip(WHITE):
-            state.notes.append((VALUE, frame, self.path, ".", text, ""))
+            notes.append((VALUE, frame, self.path, ".", text, ""))
+        consumed = always or taken == VALUE_TAKEN
         slots = self._open(frame) if self.slots else None
         items = element.items()
         if (items or self.expected) and self.read_attributes(element, items, frame, state):
             consumed = True
-        if self._children(element, frame, state):
+        if children and self._children(element, children, frame, state):
             consumed = True
         if slots is not None:
             self._close(frame, slots, state)
-        if not consumed and taken == CONSTANT and self.is_leaf:
+        if not consumed and taken == CONSTANT:
             return CONSTANT
         if not consumed:
-            del state.notes[mark:]
+            del notes[mark:]
             return NOT_TAKEN
         if self.ends:
             for slot, path, word in self.constants:
                 inside(frame.targets[slot], path[:-1]).setdefault(path[-1], word)
-            self._forced(element, frame, state)
+            if self.forced:
+                self._forced(element, frame, state)
         return VALUE_TAKEN
 
-    def _children(self, element: etree._Element, frame: ReadFrame, state: ReadState) -> bool:
+    def _children(
+        self, element: etree._Element, children: list[etree._Element], frame: ReadFrame, state: ReadState
+    ) -> bool:
         """Give each child to its rule; note the others, and an order that is not the schema's."""
-        ways = self.children
+        ways = self.ways
         mixed = state.mixed
         consumed, ordered, last = False, True, 0
         left: list[etree._Element] = []
         used: set[int] = set()
-        for child in element:
+        for child in children:
             tag: Any = child.tag
             tail = child.tail
             if tail is not None and tail.strip(WHITE):
-                if element not in mixed:
-                    raise MixedContent
-                state.findings.append(stray_text(element, tail, self.names))
-            way = ways.get(tag)
-            if way is not None and not (mixed and child in mixed):
-                rank, step, once = way
+                self._stray(element, tail, state)
+            if tag in ways and not (mixed and child in mixed):
+                rank, step, once = ways[tag]
                 if not (once and rank in used) and (taken := step(child, frame, state)):
                     if taken == VALUE_TAKEN:
                         consumed = True
@@ -204,6 +203,12 @@ class _NodeReader:
             state.notes.append((DISORDER, frame, self.path, element, self.place))
         return consumed
 
+    def _stray(self, element: etree._Element, text: str, state: ReadState) -> None:
+        """Text between children: the element is kept whole, unless it is the document's own."""
+        if element not in state.mixed:
+            raise MixedContent
+        state.findings.append(stray_text(element, text, self.names))
+
     def _rank(self, tag: str) -> int:
         rank = rank_of(self.place, self.names.name(tag))
         if len(self.ranks) < 1000:
@@ -223,43 +228,39 @@ class _NodeReader:
             elif taken == NOT_TAKEN:
                 written = self.fixed.get(key, "")
                 state.notes.append((VALUE, frame, self.path, f"@{self.names.attribute(key)}", raw, written))
+        if len(items) == 1 and items[0][0] == self.lone:
+            return consumed
         for key, leaf in self.expected:
             if element.get(key) is None:
                 state.notes.append((VALUE, frame, self.path, f"@{leaf.attribute}", ABSENT, leaf))
         return consumed
 
-    def _open(self, frame: ReadFrame) -> list[tuple[list[Any], ListRule, Values]]:
-        """Objects that are read from this element beside the current one."""
+    def _open(self, frame: ReadFrame) -> list[tuple[Values, int]]:
+        """Objects that are read from this element beside the current one, each with its place in its list."""
         opened = []
         for number, rule in self.slots:
             entry: Values = {}
             frame.targets[number] = entry
-            place = inside(frame.targets[rule.group.slot], rule.group.items[:-1])
-            items: list[Any] = place.setdefault(rule.group.items[-1], [])
-            items.append(entry)
-            if not rule.group.sure:
-                frame.assigned.setdefault(rule.group.key, []).append(rule.number)
-            opened.append((items, rule, entry))
+            opened.append((entry, len(held(frame.targets[rule.group.slot], rule.group.items) or ())))
         return opened
 
-    def _close(self, frame: ReadFrame, opened: list[tuple[list[Any], ListRule, Values]], state: ReadState) -> None:
-        for items, rule, entry in reversed(opened):
-            place = next(index for index, item in enumerate(items) if item is entry)
-            if entry:
-                set_constants(entry, rule)
-                if rule.anchor:
-                    entry["anchor"] = state.anchor(rule.anchor)
+    def _close(self, frame: ReadFrame, opened: list[tuple[Values, int]], state: ReadState) -> None:
+        """List those that got a value; the inner ones, which come after, are listed first."""
+        for (_, rule), (entry, place) in zip(reversed(self.slots), reversed(opened), strict=True):
+            if not entry:
                 continue
-            del items[place]
+            set_constants(entry, rule)
+            if rule.anchor:
+                entry["anchor"] = state.anchor(rule.anchor)
+            target = inside(frame.targets[rule.group.slot], rule.group.items[:-1])
+            target.setdefault(rule.group.items[-1], []).insert(place, entry)
             if not rule.group.sure:
-                del frame.assigned[rule.group.key][place]
-            if not items:
-                inside(frame.targets[rule.group.slot], rule.group.items[:-1]).pop(rule.group.items[-1], None)
+                frame.assigned.setdefault(rule.group.key, []).insert(place, rule.number)
 
     def _forced(self, element: etree._Element, frame: ReadFrame, state: ReadState) -> None:
         """Note the constants and defaults that we write and that were not there."""
         for leaf, tags, key in zip(self.forced, self.forced_tags, self.forced_keys, strict=True):
-            here = _taken_at(element, tags, state)
+            here = taken_at(element, tags, state)
             if here is None:
                 absent = leaf.makes or any(other.makes and other.way == leaf.way for other in self.forced)
             else:
@@ -267,16 +268,6 @@ class _NodeReader:
             if absent:
                 path, name = place_of(leaf)
                 state.notes.append((VALUE, frame, path, name, ABSENT, leaf.default or leaf.constant))
-
-
-def _taken_at(element: etree._Element, tags: list[str], state: ReadState) -> etree._Element | None:
-    """The element at the end of a path of elements that rules took."""
-    here: etree._Element | None = element
-    for tag in tags:
-        if here is None:
-            return None
-        here = next((child for child in here.iterchildren(tag) if child not in state.left), None)
-    return here
 
 
 class MixedContent(Exception):  # noqa: N818 - a signal between two passes, not an error
@@ -297,114 +288,32 @@ def _ways(node: Node, names: Names) -> dict[str, _Way]:
     for name, edges in by_name.items():
         steps = [_step(edge, names) for edge in edges]
         if len(edges) == 1:
-            ways[names.tag(name)] = (edges[0].rank, steps[0], _is_single(edges[0]))
+            ways[names.tag(name)] = (edges[0].rank, guarded_step(edges[0], names, steps[0]), is_single(edges[0]))
         else:
-            ways[names.tag(name)] = (_SHARED, _choice(edges, steps), False)
+            ways[names.tag(name)] = (_SHARED, choice_step(edges, steps, names), False)
     return ways
 
 
-def _is_single(edge: Edge) -> bool:
-    return edge.rule is None or (edge.rule.room is not None and edge.rule.wrapper is None)
-
-
-def _step(edge: Edge, names: Names) -> _Step:
+def _step(edge: Edge, names: Names) -> Step:
     """What takes the element at the end of an edge."""
     if edge.rule is not None and edge.rule.wrapper is not None:
         return _WrapperReader(edge.rule, edge.rule.wrapper, names).read
     if edge.rule is not None:
-        return _guarded(edge, names, _EntryReader(edge.rule, names).read)
+        return _EntryReader(edge.rule, names).read
     node = _NodeReader(edge.node, names)
-    step: _Step = node.read
-    if node.is_leaf and not node.slots and not node.ends:
-        step = _leaf_step(node)
+    step: Step = node.read
+    if node.is_leaf and not node.holds_elements and not node.slots and not node.ends:
+        step = _leaf(node)
     if edge.alternative is not None:
-        step = _part(step, edge.alternative)
-    return _guarded(edge, names, step)
+        step = part_step(step, edge.alternative)
+    return step
 
 
-def _leaf_step(node: _NodeReader) -> _Step:
-    """An element with text and perhaps attributes: most elements there are."""
-    take, expected, read_attributes = node.text, node.expected, node.read_attributes
-    assert take is not None
-
-    def leaf(child: etree._Element, frame: ReadFrame, state: ReadState) -> int:
-        text = child.text
-        if text is None or len(child) or not (taken := take(text, child, frame, state)):
-            return NOT_TAKEN
-        items = child.items()
-        if (items or expected) and read_attributes(child, items, frame, state):
-            return VALUE_TAKEN
-        return taken
-
-    return leaf
-
-
-def _part(step: _Step, alternative: Alternative) -> _Step:
-    """One of several places of a part: only the first that is met."""
-    key, number = alternative.key, alternative.number
-
-    def part(child: etree._Element, frame: ReadFrame, state: ReadState) -> int:
-        chosen = frame.alternatives.get(key)
-        if (chosen is not None and chosen != [number]) or not (taken := step(child, frame, state)):
-            return NOT_TAKEN
-        frame.alternatives[key] = [number]
-        return taken
-
-    return part
-
-
-def _guarded(edge: Edge, names: Names, step: _Step) -> _Step:
-    """With the conditions of a rule in front."""
-    if not edge.when and not edge.unless:
-        return step
-    tests = [
-        (_finder(condition.at, names), condition, wanted)
-        for wanted, conditions in ((True, edge.when), (False, edge.unless))
-        for condition in conditions
-    ]
-
-    def guarded(child: etree._Element, frame: ReadFrame, state: ReadState) -> int:
-        for find, condition, wanted in tests:
-            if condition.holds(find(child)) is not wanted:
-                return NOT_TAKEN
-        return step(child, frame, state)
-
-    return guarded
-
-
-def _finder(at: At, names: Names) -> Callable[[etree._Element], str | None]:
-    tags = [names.tag(step) for step in at.steps]
-    key = names.attribute_key(at.attribute) if at.attribute else ""
-
-    def find(element: etree._Element) -> str | None:
-        here: etree._Element | None = element
-        for tag in tags:
-            here = here.find(tag) if here is not None else None
-        if here is None:
-            return None
-        text = here.get(key) if key else here.text or ""
-        return text.strip(WHITE) if text is not None else None
-
-    return find
-
-
-def _choice(edges: list[Edge], steps: list[_Step]) -> _Step:
-    """Several rules for one name: the first that takes the element; one that takes only one element takes one in
-    each parent."""
-    ways = [(edge.rank, step, _is_single(edge), edge) for edge, step in zip(edges, steps, strict=True)]
-
-    def choose(child: etree._Element, frame: ReadFrame, state: ReadState) -> int:
-        for rank, step, once, edge in ways:
-            if once and (child.getparent(), edge) in state.taken:
-                continue
-            if taken := step(child, frame, state):
-                state.numbers[child] = rank
-                if once:
-                    state.taken.add((child.getparent(), edge))
-                return taken
-        return NOT_TAKEN
-
-    return choose
+def _leaf(node: _NodeReader) -> Step:
+    assert node.text is not None
+    if node.plain is not None:
+        return plain_step(node.path, node.plain, node.read_attributes, bool(node.expected))
+    return leaf_step(node.text, node.read_attributes, bool(node.expected))
 
 
 class _EntryReader:

@@ -115,15 +115,17 @@ def _prune(out: Out, way: list[Out]) -> None:
 
 def _kept(entries: Sequence[Extension], session: WriteSession, names: Names) -> list[Lost]:
     lost: list[Lost] = []
+    parents: dict[tuple[str | None, ...], Out | None] = {}
     by_parent: dict[int, tuple[Out, list[tuple[int, Out]]]] = {}
     found = elements_of([entry.xml or "" for entry in entries], names)
     for entry, element in zip(entries, found, strict=True):
-        parent = _object(entry, session)
+        key = (entry.anchor, entry.entry, entry.path)
+        if key not in parents:
+            parents[key] = _parent(entry, session)
+        parent = parents[key]
         if parent is None or element is None:
             lost.append((entry, entry.xml or ""))
             continue
-        for name, number in _steps(entry.path or ""):
-            parent = parent.step(name, number)
         name = names.name(tag_of(element))
         kept = Out(name, child_place(parent.place, name), rank_of(parent.place, name))
         kept.element = element
@@ -131,6 +133,14 @@ def _kept(entries: Sequence[Extension], session: WriteSession, names: Names) -> 
     for parent, additions in by_parent.values():
         _merge(parent, additions)
     return lost
+
+
+def _parent(entry: Extension, session: WriteSession) -> Out | None:
+    """The element that a kept one stood in; steps to it are made again, its object is not."""
+    parent = _object(entry, session)
+    for name, number in _steps(entry.path or ""):
+        parent = parent.step(name, number) if parent is not None else None
+    return parent
 
 
 def _merge(parent: Out, additions: Sequence[tuple[int, Out]]) -> None:

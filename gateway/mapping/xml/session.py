@@ -53,7 +53,8 @@ class KeptEntry:
     entry: str
     index: int
     like: str
-    count: int
+    #: Entries of its list then; None when only something within it was kept.
+    count: int | None
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class WriteSession:
     #: Key → rules that read its alternatives and lists.
     choices: dict[Key, dict[str, list[int]]] = field(default_factory=dict)
     #: (anchor, list) → the entries of it that something is kept for.
-    kept: dict[Key, list[KeptEntry]] = field(default_factory=dict)
+    kept: dict[Key, dict[str, KeptEntry]] = field(default_factory=dict)
     #: The elements of the objects that were written.
     placed: dict[Key, Out] = field(default_factory=dict)
     missing_currency: bool = False
@@ -93,11 +94,24 @@ class WriteSession:
                     session.codes[entry.tag[6:], word] = str(pair.received)
             if entry.entry and entry.entry != WRAPPER and key not in seen:
                 seen.add(key)
-                name, _, index = entry.entry.rpartition("[")
-                if index[:-1].isdigit():
-                    kept = KeptEntry(entry.entry, int(index[:-1]), entry.like or "", entry.of)
-                    session.kept.setdefault((entry.anchor, name), []).append(kept)
+                session._keep(entry, entry.entry)
         return session
+
+    def _keep(self, extension: Extension, entry: str) -> None:
+        """Note the entry that an extension belongs to, and the entries around it."""
+        likes = (extension.like or "").split(".")
+        levels = entry.removesuffix("]").split("].")
+        above = ""
+        for depth, level in enumerate(levels):
+            name, _, index = level.rpartition("[")
+            if not index.isdigit() or depth >= len(likes):
+                return
+            known = self.kept.setdefault((extension.anchor, above + name), {})
+            place = f"{above}{name}[{index}]"
+            count = extension.of if depth == len(levels) - 1 else None
+            if place not in known or known[place].count is None:
+                known[place] = KeptEntry(place, int(index), likes[depth], count)
+            above = f"{place}."
 
     def where(self, path: str = "") -> str:
         """The JSON path of something below the current object."""
@@ -145,13 +159,13 @@ class WriteSession:
         matches = frame.matches.get(rule.group.key)
         if matches is None:
             items = held(frame.targets[rule.group.slot], rule.group.items)
-            matches = frame.matches[rule.group.key] = _matches(items, known)
+            matches = frame.matches[rule.group.key] = _matches(items, list(known.values()))
         found = matches.get(index)
         if found is not None:
             return (anchor, found.entry)
         # Where another entry has the extensions of this place, a mark keeps them apart.
         place = f"{name}[{index}]"
-        return (anchor, f"{place}*" if any(kept.entry == place for kept in known) else place)
+        return (anchor, f"{place}*" if place in known else place)
 
     def wrote(self, frame: WriteFrame, out: Out) -> None:
         """Remember where an object's element is."""
@@ -196,6 +210,6 @@ def _matches(items: Sequence[Any], known: Sequence[KeptEntry]) -> dict[int, Kept
         alike = places.get(kept.like)
         if alike:
             found[alike.pop()] = kept
-        elif kept.count == len(likes) and kept.index < len(likes):
+        elif kept.count in (None, len(likes)) and kept.index < len(likes):
             found.setdefault(kept.index, kept)
     return found

@@ -7,13 +7,12 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.mapping.rules import Path
 from gateway.mapping.xml.choice import held, word_of
+from gateway.mapping.xml.find import finder
 from gateway.mapping.xml.notes import ReadFrame, ReadState, Values, inside
 from gateway.mapping.xml.places import Names
 from gateway.mapping.xml.plan import ListRule
-from gateway.mapping.xml.rules import At, Constants
-from gateway.mapping.xml.values import WHITE
+from gateway.mapping.xml.rules import Constants
 
 __all__ = ["Branch", "UnderReader", "leaves_below"]
 
@@ -24,7 +23,7 @@ class UnderReader:
     def __init__(self, rule: ListRule, names: Names) -> None:
         """Keys are looked up on the leaf's element."""
         self.rule = rule
-        self.keys = [[_finder(at, names) for at in level.key] for level in rule.under]
+        self.keys = [[finder(at, names) for at in level.key] for level in rule.under]
 
     def place(
         self, element: etree._Element, leaf: ReadFrame, items: list[Any], frame: ReadFrame, state: ReadState
@@ -52,19 +51,6 @@ class UnderReader:
                 shared = False
             items = before[2].setdefault(self.rule.children, [])
         return items
-
-
-def _finder(at: At, names: Names) -> Any:
-    tags = [names.tag(step) for step in at.steps]
-    key = names.attribute_key(at.attribute) if at.attribute else ""
-
-    def find(element: etree._Element) -> str:
-        here: etree._Element | None = element
-        for tag in tags:
-            here = here.find(tag) if here is not None else None
-        return "" if here is None else ((here.get(key) if key else here.text) or "").strip(WHITE)
-
-    return find
 
 
 class Branch:
@@ -107,8 +93,3 @@ def _walk(rule: ListRule, items: Sequence[Any], path: str, above: list[Any]) -> 
 
 def _is(unit: Any, constants: Constants) -> bool:
     return all(word_of(held(unit, path)) == word for path, word in constants)
-
-
-def path_of(path: Path) -> str:
-    """A path in the JSON form."""
-    return ".".join(path)

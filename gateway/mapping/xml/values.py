@@ -17,6 +17,7 @@ from gateway.documents.sscc import is_valid
 from gateway.mapping.converters import CodeTable
 
 __all__ = [
+    "PLAIN_DECIMAL",
     "PLAIN_XML",
     "WHITE",
     "XmlConverter",
@@ -31,7 +32,8 @@ __all__ = [
 WHITE: Final = " \t\r\n"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
-_PLAIN_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+#: A number as we write it.
+PLAIN_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 _CLOCK = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})?")
@@ -74,6 +76,8 @@ def _same(raw: str) -> str:
 
 
 def _read_date(raw: str) -> date:
+    if len(raw) == 10 and raw[4] == raw[7] == "-":
+        return date.fromisoformat(raw)
     found = _DAY.fullmatch(raw)
     if found is None:
         raise ValueError("it is not a date (YYYY-MM-DD)")
@@ -108,7 +112,7 @@ def _write_decimal(value: Any) -> str:
 
 
 def _spell_decimal(raw: str, value: Any) -> str:
-    return raw if _PLAIN_DECIMAL.fullmatch(raw) else _write_decimal(value)
+    return raw if PLAIN_DECIMAL.fullmatch(raw) else _write_decimal(value)
 
 
 def _read_integer(raw: str) -> int:

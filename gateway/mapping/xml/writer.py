@@ -73,6 +73,7 @@ class _NodeWriter:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.text = filler(node.text) if node.text is not None else None
+        self.is_leaf = node.is_leaf
         self.attributes: list[tuple[str, Leaf, Fill]] = [
             (name, leaf, filler(leaf)) for name, leaf in node.attributes.items()
         ]
@@ -89,7 +90,7 @@ class _NodeWriter:
             text = self.text(frame, session)
             if text:
                 out.text = text
-            elif not self.clusters and not always:
+            elif self.is_leaf and not always:
                 self._report_attributes(frame, session)
                 return None
         for name, leaf, fill in self.attributes:

@@ -576,7 +576,7 @@ def test_a_wrong_map_is_refused_with_the_nearest_name(tmp_path: Path, rules: str
 def test_a_map_names_a_document_that_there_is(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(MapError, match="") as refused:
+    with pytest.raises(MapError) as refused:
         load_map_file(path)
     assert words in str(refused.value)
 

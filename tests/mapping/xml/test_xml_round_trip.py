@@ -13,7 +13,7 @@ from tests.mapping.xml.xmlkit import MAPS, Author, comparable, xml_map
 
 
 @pytest.mark.parametrize(("standard", "version", "root"), MAPS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**40))
 def test_a_document_read_and_written_is_the_one_received(standard: str, version: str, root: str, seed: int) -> None:
     xmap = xml_map(standard, version, root)
@@ -27,7 +27,7 @@ def test_a_document_read_and_written_is_the_one_received(standard: str, version:
 
 
 @pytest.mark.parametrize(("standard", "version", "root"), MAPS)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**40))
 def test_what_is_written_without_extensions_reads_as_the_same_document(
     standard: str, version: str, root: str, seed: int
