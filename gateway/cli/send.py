@@ -27,7 +27,7 @@ MAX_FILE_BYTES = 100 * 1024 * 1024
 def send_command(
     files: tuple[str, ...], partner: str | None, as_is: bool, directory: Path | None, as_json: bool
 ) -> None:
-    """Check documents (JSON or X12) and send them. Exit code 0 when every file was taken."""
+    """Check documents (JSON, X12 or XML) and send them. Exit code 0 when every file was taken."""
     home = find_dir(directory)
     contents = [(name, _read(name)) for name in files]  # all or none: a wrong name sends nothing
     results: list[dict[str, Any]] = []

@@ -181,6 +181,9 @@ def _secret_names(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield path, value["secret"]
         for key, inner in value.items():
             yield from _secret_names(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _secret_names(inner, f"{path}[{index}]")
 
 
 def _version_json(info: registry.VersionInfo) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from gateway.messages import lifecycle
 from gateway.messages.axes import Axis
 from gateway.messages.axes import Delivery as State
+from gateway.messages.cases import close_settled
 from gateway.messages.ids import new_id
 from gateway.messages.models import Attempt, Document, Transmission
 from gateway.messages.ports import Delivery, DeliveryOutcome, Outcome, PreparedWire, Task
@@ -219,6 +220,8 @@ def record_outcome(
     lifecycle.move(session, row, Axis.DELIVERY, new, actor="delivery", reason=outcome.reason, now=now, values=values)
     if new is State.FAILED:
         _open_failed(session, row, outcome.reason, now)
+    elif new is State.CONFIRMED and row.attempts > 1:
+        close_settled(session, "transmission", row.id, actor="delivery", reason=outcome.reason, now=now)
 
 
 def retry_time(profile: PartnerProfile, row: Transmission, now: datetime) -> datetime | None:

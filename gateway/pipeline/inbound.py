@@ -7,14 +7,17 @@ nothing or all of it: rows, control numbers, the acknowledgement in its queue an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, Table, Text, bindparam, insert, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from gateway.messages import lifecycle
-from gateway.messages.axes import Axis, Processing
+from gateway.messages.axes import Acknowledgement, Axis, Processing
 from gateway.messages.cases import close_settled
 from gateway.messages.ids import document_id
 from gateway.messages.models import Document, Interchange, Transmission
@@ -29,13 +32,50 @@ from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.reconcile import reconcile
 from gateway.standards.xml.memory import give_back
 from gateway.store import payloads
+from gateway.store.base import UtcDateTime
 from gateway.store.faults import fault_point
+from gateway.store.prepared import Prepared
 
 __all__ = ["duplicate_of", "key_holder", "process"]
 
 _ACTOR = "pipeline"
 #: Purposes of a document that repeats, changes or cancels another one with its number (element 353).
 _LINKED_PURPOSES = frozenset({"change", "replace", "cancellation", "confirmation"})
+
+
+_TRANSMISSIONS = cast("Table", Transmission.__table__)
+_INTERCHANGES = cast("Table", Interchange.__table__)
+_DOCUMENTS = cast("Table", Document.__table__)
+# Built once: they run for every message.
+_RECEIVED = Prepared(
+    select(
+        _TRANSMISSIONS.c.processing, _TRANSMISSIONS.c.payload_sha256, _TRANSMISSIONS.c.partner, _TRANSMISSIONS.c.size
+    ).where(_TRANSMISSIONS.c.id == bindparam("id", type_=Text))
+)
+_ADD_INTERCHANGE = Prepared(insert(_INTERCHANGES))
+_OF_CONTROL = (
+    select(_INTERCHANGES.c.id)
+    .where(
+        _INTERCHANGES.c.sender == bindparam("sender", type_=Text),
+        _INTERCHANGES.c.receiver == bindparam("receiver", type_=Text),
+        _INTERCHANGES.c.test == bindparam("test", type_=Boolean),
+        _INTERCHANGES.c.control == bindparam("control", type_=Text),
+        _INTERCHANGES.c.direction == "in",
+        _INTERCHANGES.c.received_at >= bindparam("since", type_=UtcDateTime),
+        _INTERCHANGES.c.ta1_code.is_not(None),
+    )
+    .order_by(_INTERCHANGES.c.received_at)
+)
+_SAME_CONTROL = Prepared(_OF_CONTROL)
+_SAME_BYTES = Prepared(_OF_CONTROL.where(_INTERCHANGES.c.sha256 == bindparam("sha256", type_=Text)))
+_KEY_HOLDER = Prepared(
+    select(_DOCUMENTS.c.id).where(
+        _DOCUMENTS.c.partner == bindparam("partner", type_=Text),
+        _DOCUMENTS.c.direction == "in",
+        _DOCUMENTS.c.business_key == bindparam("business_key", type_=Text),
+        _DOCUMENTS.c.owns_key,
+    )
+)
 
 
 @dataclass(slots=True)
@@ -53,6 +93,14 @@ class _Run:
     #: What became of each interchange.
     ends: list[Processing] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    versions: dict[str, int | None] = field(default_factory=dict)
+
+    def version(self, code: str) -> int | None:
+        """The version of a partner's profile in force; looked up once."""
+        if code not in self.versions:
+            found = self.pipeline.directory.find(code, self.session)
+            self.versions[code] = None if found is None else found[0]
+        return self.versions[code]
 
 
 def process(pipeline: Pipeline, transmission_id: str) -> None:
@@ -64,7 +112,7 @@ def process(pipeline: Pipeline, transmission_id: str) -> None:
 def _process(pipeline: Pipeline, transmission_id: str) -> int:
     """How many bytes were read."""
     with pipeline.store.read() as session:
-        row = session.get(Transmission, transmission_id)
+        row = _RECEIVED.first(session, {"id": transmission_id})
         if row is None or row.processing != Processing.RECEIVED or row.payload_sha256 is None:
             return 0
         partner = row.partner
@@ -104,11 +152,12 @@ def _commit(
     if row.partner is None and len(partners) == 1:
         row.partner = partners.pop()
         row.partner_version = pipeline.version(row.partner)
-    row.test = any(planned.test for planned in plan.interchanges)
+    test = any(planned.test for planned in plan.interchanges)
+    set_committed_value(row, "test", test)  # stored when the message is settled
     for planned in plan.interchanges:
         _interchange(run, planned)
     reasons = run.reasons or ["Everything in this message was processed before."]
-    _settle(session, row, _end_of(run.ends), " ".join(reasons), now)
+    _settle(session, row, _end_of(run.ends), " ".join(reasons), now, {"test": test})
     if row.parent_id is not None:
         close_settled(session, "transmission", row.id, actor=_ACTOR, reason=" ".join(reasons), now=now)
 
@@ -123,10 +172,16 @@ def _end_of(ends: list[Processing]) -> Processing:
     return Processing.REJECTED
 
 
-def _settle(session: Session, row: Transmission, state: Processing, reason: str, now: datetime) -> None:
-    lifecycle.move(
-        session, row, Axis.PROCESSING, state, actor=_ACTOR, reason=reason, now=now, values={"reason": reason}
-    )
+def _settle(
+    session: Session,
+    row: Transmission,
+    state: Processing,
+    reason: str,
+    now: datetime,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    values = {"reason": reason, **(values or {})}
+    lifecycle.move(session, row, Axis.PROCESSING, state, actor=_ACTOR, reason=reason, now=now, values=values)
 
 
 # -- interchanges ----------------------------------------------------------------------------------------------
@@ -135,7 +190,7 @@ def _settle(session: Session, row: Transmission, state: Processing, reason: str,
 def _interchange(run: _Run, planned: PlannedInterchange) -> None:
     if planned.hold is not None or planned.partner is None:
         verdict = "unreadable" if planned.envelope.unreadable else planned.checked.verdict
-        _add_interchange(run, planned, verdict, None)
+        _store(run, _made(run, planned, verdict, None))
         problem = planned.hold or Problem(ProblemKind.UNREADABLE, "The interchange has no readable sender.")
         open_problem(run.session, run.transmission, problem, run.now)
         _ended(run, Processing.HELD, problem.sentence)
@@ -162,18 +217,18 @@ def _earlier(run: _Run, planned: PlannedInterchange, partner: PartnerProfile) ->
     if days == 0:
         return None
     received = planned.envelope
-    query = select(Interchange).where(
-        Interchange.sender == received.sender,
-        Interchange.receiver == received.receiver,
-        Interchange.test == planned.test,
-        Interchange.control == received.control,
-        Interchange.direction == "in",
-        Interchange.received_at >= run.now - timedelta(days=days),
-        Interchange.ta1_code.is_not(None),
-    )
-    if not received.control_is_unique:  # a UBL id: only the same bytes are the same message
-        query = query.where(Interchange.sha256 == planned.sha256)
-    rows = run.session.scalars(query.order_by(Interchange.received_at))
+    values = {
+        "sender": received.sender,
+        "receiver": received.receiver,
+        "test": planned.test,
+        "control": received.control,
+        "since": run.now - timedelta(days=days),
+    }
+    if received.control_is_unique:
+        found = _SAME_CONTROL.all(run.session, values)
+    else:  # a UBL id: only the same bytes are the same message
+        found = _SAME_BYTES.all(run.session, {**values, "sha256": planned.sha256})
+    rows = (run.session.get_one(Interchange, each.id) for each in found)
     return next((row for row in rows if not _was_refused(row)), None)
 
 
@@ -189,7 +244,7 @@ def _was_refused(row: Interchange) -> bool:
 def _repeated(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, earlier: Interchange) -> None:
     name = f"{planned.envelope.name} from {partner.name}"
     if earlier.sha256 == planned.sha256:
-        _add_interchange(run, planned, "accepted", None)
+        _store(run, _made(run, planned, "accepted", None))
         again = queue_again(run.session, run.pipeline, partner, earlier, run.now)
         tail = "the stored acknowledgement was sent again." if again else "it had no acknowledgement to send again."
         _ended(
@@ -210,8 +265,9 @@ def _refused(
     run: _Run, planned: PlannedInterchange, partner: PartnerProfile, problem: Problem, refusal_code: str = ""
 ) -> None:
     answered = refused(planned, refusal_code, problem) if refusal_code else planned
-    row = _add_interchange(run, planned, "rejected", refusal_code or answered.code)
+    row = _made(run, planned, "rejected", refusal_code or answered.code)
     sent = queue_acknowledgement(run.session, run.pipeline, partner, answered, row, run.now)
+    _store(run, row)
     open_problem(run.session, run.transmission, problem, run.now)
     told = f" The partner was told by {answered.answer_name}." if sent else ""
     _ended(run, Processing.REJECTED, problem.sentence + told)
@@ -222,9 +278,10 @@ def _processed(run: _Run, planned: PlannedInterchange, partner: PartnerProfile, 
     if planned.refusal is not None:
         _refused(run, planned, partner, planned.refusal)
         return
-    row = _add_interchange(run, planned, planned.checked.verdict, planned.code)
+    row = _made(run, planned, planned.checked.verdict, planned.code)
     if answer:
         queue_acknowledgement(run.session, run.pipeline, partner, planned, row, run.now)
+    _store(run, row)
     preserved = _groups_to_preserve(planned, partner)
     for document in planned.documents:
         if run.only is None or run.only == document.place:
@@ -248,9 +305,10 @@ def _groups_to_preserve(planned: PlannedInterchange, partner: PartnerProfile) ->
     return frozenset(document.group_control for document in planned.documents if not document.accepted)
 
 
-def _add_interchange(run: _Run, planned: PlannedInterchange, verdict: str, ta1_code: str | None) -> Interchange:
+def _made(run: _Run, planned: PlannedInterchange, verdict: str, ta1_code: str | None) -> Interchange:
+    """The row of an interchange; it is stored, once its acknowledgement is known, by ``_store``."""
     received = planned.envelope
-    row = Interchange(
+    return Interchange(
         id=planned.id,
         transmission_id=run.transmission.id,
         position=planned.index + 1,
@@ -267,9 +325,10 @@ def _add_interchange(run: _Run, planned: PlannedInterchange, verdict: str, ta1_c
         ta1_code=ta1_code,
         findings=findings_json(planned.checked.findings),
     )
-    run.session.add(row)
-    run.session.flush()
-    return row
+
+
+def _store(run: _Run, row: Interchange) -> None:
+    _ADD_INTERCHANGE.change(run.session, {column.name: getattr(row, column.name) for column in _INTERCHANGES.columns})
 
 
 def _ended(run: _Run, state: Processing, reason: str) -> None:
@@ -291,38 +350,41 @@ def _document(
     session, now = run.session, run.now
     body = run.bodies.get(document.id)
     earlier = key_holder(run.session, partner.code, document.business_key)
-    row = Document(
-        id=document.id,
-        direction="in",
-        kind=document.kind,
-        standard=document.standard,
-        set_id=document.set_id,
-        number=document.number,
-        business_key=document.business_key,
-        owns_key=document.business_key is not None and earlier is None and _is_first(document),
-        partner=partner.code,
-        partner_version=run.pipeline.version(partner.code),
-        transmission_id=run.transmission.id,
-        interchange_id=interchange.id,
-        group_code=document.group_code,
-        group_control=document.group_control,
-        set_control=document.set_control,
-        position=document.position,
-        processing=Processing.IDENTIFIED.value,
-        canonical_sha256=None if body is None else payloads.put(session, body, now=now),
-        map_identity=document.map_identity,
-        schema_identity=document.schema_identity or document.standard,
-        software_version=SOFTWARE,
-        findings=findings_json(document.findings),
-        parent_id=_replayed(run, document),
-        related=None if earlier is None else [{"id": earlier.id, "relation": "repeats"}],
-        test=planned.test,
-        received_at=now,
-        amount=document.amount,
-        currency=document.currency,
-    )
-    lifecycle.begin(session, row, actor=_ACTOR, reason=f"Found in {_lower_first(planned.envelope.name)}.", now=now)
-    _decide(run, row, partner, document, earlier, preserved)
+    values = {
+        "id": document.id,
+        "direction": "in",
+        "kind": document.kind,
+        "standard": document.standard,
+        "set_id": document.set_id,
+        "number": document.number,
+        "business_key": document.business_key,
+        "owns_key": document.business_key is not None and earlier is None and _is_first(document),
+        "partner": partner.code,
+        "partner_version": run.version(partner.code),
+        "transmission_id": run.transmission.id,
+        "interchange_id": interchange.id,
+        "group_code": document.group_code,
+        "group_control": document.group_control,
+        "set_control": document.set_control,
+        "position": document.position,
+        "processing": Processing.IDENTIFIED.value,
+        "acknowledgement": Acknowledgement.NOT_EXPECTED.value,
+        "canonical_sha256": None if body is None else payloads.put(session, body, now=now),
+        "map_identity": document.map_identity,
+        "schema_identity": document.schema_identity or document.standard,
+        "software_version": SOFTWARE,
+        "findings": findings_json(document.findings),
+        "parent_id": _replayed(run, document),
+        "related": None if earlier is None else [{"id": earlier.id, "relation": "repeats"}],
+        "test": planned.test,
+        "received_at": now,
+        "amount": document.amount,
+        "currency": document.currency,
+    }
+    reason = f"Found in {_lower_first(planned.envelope.name)}."
+    lifecycle.begin_values(session, Document, values, actor=_ACTOR, reason=reason, now=now)
+    # What is stored, to go on with; the session need not know it.
+    _decide(run, Document(**values), partner, document, earlier, preserved)
 
 
 def _lower_first(name: str) -> str:
@@ -342,14 +404,9 @@ def key_holder(session: Session, partner: str, business_key: str | None) -> Docu
     """The received document of a partner that owns this business number."""
     if business_key is None:
         return None
-    return session.scalar(
-        select(Document).where(
-            Document.partner == partner,
-            Document.direction == "in",
-            Document.business_key == business_key,
-            Document.owns_key,
-        )
-    )
+    session.flush()
+    found = _KEY_HOLDER.first(session, {"partner": partner, "business_key": business_key})
+    return None if found is None else session.get_one(Document, found.id)
 
 
 def _is_first(document: PlannedDocument) -> bool:
@@ -383,7 +440,7 @@ def _decide(
             run,
             row,
             [Processing.VALIDATED, Processing.POSTED],
-            f"{name} was matched with what we sent.",
+            document.settled or f"{name} was matched with what we sent.",
             None,
         )
         return

@@ -71,6 +71,8 @@ class PlannedDocument:
     problem: Problem | None = None
     #: The schema that judged it, with its digest; None = that of ``standard``.
     schema_identity: str | None = None
+    #: What became of a document that is nothing for the back office; "" = it answers something that we sent.
+    settled: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from sqlalchemy import Table, Text, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from gateway.messages import lifecycle
 from gateway.messages.axes import Axis, Processing
 from gateway.messages.cases import close_settled
 from gateway.messages.lifecycle import subject_type
-from gateway.messages.models import Document
+from gateway.messages.models import CaseMember, Document
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
 from gateway.store.faults import fault_point
+from gateway.store.prepared import Prepared
 
 __all__ = ["post"]
+
+_TABLE = cast("Table", Document.__table__)
+_MEMBERS = cast("Table", CaseMember.__table__)
+# Built once: they run for every document.
+_MAPPED = Prepared(
+    select(
+        *(_TABLE.c[name] for name in ("processing", "canonical_sha256", "partner", "kind", "set_id", "number"))
+    ).where(_TABLE.c.id == bindparam("id", type_=Text))
+)
+_STATE = Prepared(
+    select(
+        _TABLE.c.processing,
+        or_(
+            _TABLE.c.parent_id.is_not(None),
+            exists().where(_MEMBERS.c.subject_type == "document", _MEMBERS.c.subject_id == _TABLE.c.id),
+        ).label("has_case"),
+    ).where(_TABLE.c.id == bindparam("id", type_=Text))
+)
 
 
 def post(pipeline: Pipeline, document_id: str) -> None:
@@ -22,7 +44,7 @@ def post(pipeline: Pipeline, document_id: str) -> None:
     if pipeline.posting is None:
         return
     with pipeline.store.read() as session:
-        row = session.get(Document, document_id)
+        row = _MAPPED.first(session, {"id": document_id})
         if row is None or row.processing != Processing.MAPPED or row.canonical_sha256 is None:
             return
         body = payloads.get(session, row.canonical_sha256)
@@ -35,9 +57,10 @@ def post(pipeline: Pipeline, document_id: str) -> None:
 
     def done(session: Session) -> None:
         now = pipeline.clock()
-        current = session.get_one(Document, document_id)
-        if current.processing != Processing.MAPPED:
+        found = _STATE.first(session, {"id": document_id})
+        if found is None or found.processing != Processing.MAPPED:
             return
+        current = Document(id=document_id, processing=found.processing)
         reason = f"Delivered to the back office as {result.reference}."
         lifecycle.move(
             session,
@@ -49,7 +72,8 @@ def post(pipeline: Pipeline, document_id: str) -> None:
             now=now,
             values={"posted_at": now, "post_reference": result.reference, "reason": reason},
         )
-        close_settled(session, subject_type(current), current.id, actor="pipeline", reason=reason, now=now)
+        if found.has_case:
+            close_settled(session, subject_type(current), current.id, actor="pipeline", reason=reason, now=now)
 
     pipeline.store.writer.run(done)
 

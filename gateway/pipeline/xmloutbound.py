@@ -94,11 +94,21 @@ def _hints(company: Company, profile: PartnerProfile) -> CrossingHints:
     duns, gln = theirs.duns, theirs.gln
     known = [*theirs.peppol, *theirs.xml, f"0088:{gln}" if gln else "", f"0060:{duns}" if duns else ""]
     return CrossingHints(
-        ours=Party(name=company.name, ids=[_party_id(text) for text in ours]),
-        theirs=Party(name=profile.name, ids=[_party_id(text) for text in known if text]),
+        ours=_party(company.name, list(ours)),
+        theirs=_party(profile.name, [text for text in known if text]),
         currency=profile.xml.currency,
         customization=profile.xml.customization_id,
         profile=profile.xml.profile_id,
+    )
+
+
+def _party(name: str, identifiers: list[str]) -> Party:
+    """A party as the profile knows it; the first identifier with a scheme is its electronic address too (Peppol)."""
+    addresses = [_party_id(text) for text in identifiers if scheme_and_value(text)[0].isdigit()]
+    return Party(
+        name=name,
+        ids=[_party_id(text) for text in identifiers],
+        endpoint=addresses[0] if addresses else None,
     )
 
 

@@ -35,6 +35,8 @@ __all__ = ["MAP_VERSIONS", "check_options", "looks_like_xml", "plan_xml", "refus
 MAP_VERSIONS = {"ubl": "2.1", "cxml": "1.2"}
 #: Kinds that a buyer sends, so that we are the seller when they come in.
 _FROM_BUYERS = frozenset({"order", "order_change", "receipt_advice"})
+#: Requests about the connection, answered where they came in; nothing of them is for a back office.
+_ASKED = frozenset({"ProfileRequest"})
 _STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<\x00", b"\xfe\xff\x00<", b"<\x00", b"\x00<")
 
 
@@ -170,6 +172,8 @@ def _plan_document(
         return replace(base, problem=rejected)
     if is_answer:
         return base
+    if document.set_id in _ASKED:
+        return replace(base, settled=f"{document.set_id} from {profile.name} asked what we take and was answered.")
     if not rules.accepts_xml(profile, document.set_id):
         sentence = f"{planned.envelope.name} is right, but {profile.name} may not send {document.set_id}."
         fix = "Add it under xml.documents in the partner's profile and replay, or tell the partner."

@@ -89,6 +89,8 @@ class CxmlDesk:
             addresses = dict.fromkeys(_TAKEN, self.url)
             return Answer(200, _HEADERS, profile_response(addresses, now=now, message_id=identity))
         identified = identify_document(self._pipeline, document, profile)
+        if identified.hold is not None and document.accepted:
+            return self._said(201, f"{document.set_id} {document.number or ''} was received and waits for a decision.")
         problem = identified.refusal[1] if identified.refusal else None
         judged = refuse_xml(document, problem) if problem is not None else document
         body = acknowledge_xml(judged, now=now, message_id=identity)

@@ -106,6 +106,12 @@ def test_a_secret_that_nobody_stored_is_a_warning(session: Session, now: datetim
     assert not any("harbor/http" in text for text in run(session, now, "partner.show", name="harbor")["warnings"])
 
 
+def test_a_secret_of_a_list_that_nobody_stored_is_a_warning_too(session: Session, now: datetime) -> None:
+    text = HARBOR["text"] + "xml: {accepted_secrets: [{secret: harbor/old}, {secret: harbor/new}]}\n"
+    told = run(session, now, "partner.apply", files=[file(text)], author="kim")["changes"][0]["warnings"]
+    assert 'xml.accepted_secrets[1] names the secret "harbor/new", which is not stored.' in told
+
+
 def test_the_operations_that_write_are_named() -> None:
     assert {"partner.apply", "partner.restore"} == WRITES
     assert set(OPERATIONS) > WRITES

@@ -8,6 +8,7 @@ import pytest
 from lxml import etree
 
 from gateway.messages.ports import Received
+from gateway.pipeline.xmlresponse import CxmlDesk
 from tests.pipeline.pipelinekit import FIXTURES, Kit
 
 UBL = FIXTURES / "xml" / "ubl"
@@ -208,3 +209,23 @@ def test_a_cxml_order_over_http_is_not_answered_a_second_time(kit: Kit) -> None:
     kit.work()
     assert len(kit.posted()) == 1
     assert kit.partner.payloads == []
+
+
+def test_a_profile_request_is_nothing_for_the_back_office_and_no_case(kit: Kit) -> None:
+    befriend(kit, xml={"standard": "cxml-1.2"})
+    request = next((CXML / "other").glob("profile-request*.xml")).read_bytes()
+    kit.receive(request)
+    kit.work()
+    (document,) = kit.documents(direction="in")
+    assert (document.set_id, document.processing) == ("ProfileRequest", "posted")
+    assert kit.cases() == []
+    assert kit.posted() == []
+
+
+def test_the_response_to_a_request_that_is_held_says_that_it_waits(kit: Kit) -> None:
+    befriend(kit, xml={"standard": "cxml-1.2"}, status="paused")
+    answer = CxmlDesk(kit.pipeline).answer("harbor", (CXML / "OrderRequest" / "new-order.xml").read_bytes())
+    assert answer is not None
+    status = etree.fromstring(answer[1].body).find("Response/Status")
+    assert status is not None
+    assert status.get("code") == "201"

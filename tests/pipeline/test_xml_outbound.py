@@ -59,6 +59,8 @@ def test_an_order_goes_out_as_valid_ubl_between_the_two_parties(kit: Kit) -> Non
     assert (document.set_id, document.number) == ("Order", "PO-7")
     assert "0088:5790000435975" in [str(each) for each in document.identity.receiver]
     assert "0088:5798000430012" in [str(each) for each in document.identity.sender]
+    endpoints = [each.text for each in etree.fromstring(sent).iter("{*}EndpointID")]
+    assert endpoints == ["5798000430012", "5790000435975"]
     (row,) = kit.documents(direction="out")
     assert (row.standard, row.set_id, row.acknowledgement) == ("ubl-2.1", "Order", "awaited")
     delivery, _ = kit.partner.sent[0]
