@@ -34,6 +34,7 @@ isa_qualifier = {isa_qualifier}  # ISA05/ISA07
 isa_id = {isa_id}  # ISA06/ISA08, at most 15 characters
 gs_id = {gs_id}  # GS02/GS03
 as2_name = {as2_name}  # AS2-From of what we send; case-sensitive
+# xml_ids = []   # our identifiers in XML documents, "scheme:value": "0088:5790000435975", "NetworkID:AN01"
 time_zone = {time_zone}  # IANA name; dates and times in our envelopes
 
 [as2]
@@ -51,6 +52,15 @@ listen = {listen}  # host:port; use 0.0.0.0:4080 when partners connect directly
 # listen = "127.0.0.1:4081"          # partners post messages here; unset = none
 # tls_certificate = "keys/tls.crt"   # needed off this machine, unless behind_proxy = true
 # tls_key = "keys/tls.key"
+# behind_proxy = false               # true: a proxy in front does TLS
+# public_url = "https://edi.example.com/cxml"   # where partners post cXML, told to those that ask
+
+[web]
+{web_listen}  # the staff pages; off this machine only with TLS
+# public_url = "https://edi.example.com"   # as staff reach them through a TLS proxy on this machine
+# tls_certificate = "keys/web.crt"   # PEM chain; leave both out on this machine or behind a TLS proxy on it
+# tls_key = "keys/web.key"
+# require_totp = "none"              # who needs a second factor: none, admins, all
 
 [store]
 # database = "gateway.db"            # SQLite file on a local disk, or a database URL
@@ -87,7 +97,9 @@ def settings_text(company: Company, *, listen: str = "127.0.0.1:4080", public_ur
         if public_url
         else '# public_url = "https://edi.example.com/as2"   # as partners reach us'
     )
-    return _TEMPLATE.format(**values, listen=_quoted(listen), public_url=url)
+    # A gateway that lets the system choose its AS2 port is one of several on this machine: so it does for its pages.
+    web = 'listen = "127.0.0.1:0"' if listen.endswith(":0") else '# listen = "127.0.0.1:4090"        '
+    return _TEMPLATE.format(**values, listen=_quoted(listen), public_url=url, web_listen=web)
 
 
 def write_default(

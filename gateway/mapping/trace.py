@@ -121,6 +121,7 @@ def trace_x12(
     """Every set of a transmission that a map reads; never raises for bad input."""
     found = Traces()
     checked = check_transmission(data, options)
+    tracers: dict[tuple[str, str], X12Tracer] = {}
     if checked.transmission.unreadable:
         found.complaints.append(checked.transmission.unreadable)
     for interchange in checked.interchanges:
@@ -129,10 +130,11 @@ def trace_x12(
                 if only_set is not None and one.set_id != only_set:
                     continue
                 where = f"Set {one.set_id or '?'} {one.control}"
+                name = (one.release or "?", one.set_id)
                 try:
-                    source = _source("x12", one.release or "?", one.set_id, overlay_of(one.set_id), workdir)
-                    tracer = X12Tracer(source)
-                    tree = one.tree()
+                    if name not in tracers:
+                        tracers[name] = X12Tracer(_source("x12", *name, overlay_of(one.set_id), workdir))
+                    tracer, tree = tracers[name], one.tree()
                 except (MapError, LookupError) as error:
                     found.complaints.append(f"{where}: {error}")
                     continue

@@ -179,8 +179,10 @@ _SUBJECTS: Mapping[type[Any], tuple[str, tuple[Axis, ...]]] = {
     Document: ("document", (Axis.PROCESSING, Axis.ACKNOWLEDGEMENT)),
     CaseFile: ("case", (Axis.REVIEW,)),
 }
-#: Built once: a transmission is stored for every message.
-_INSERTS: Mapping[type[Any], Prepared] = {Transmission: Prepared(insert(cast("Table", Transmission.__table__)))}
+#: Built once: these are stored for every message.
+_INSERTS: Mapping[type[Any], Prepared] = {
+    kind: Prepared(insert(cast("Table", kind.__table__))) for kind in (Transmission, Document)
+}
 #: The columns of such a row that nobody named.
 _DEFAULTS: Mapping[type[Any], Mapping[str, Any]] = {
     kind: {column.name: getattr(column.default, "arg", None) for column in cast("Table", kind.__table__).columns}
@@ -233,7 +235,7 @@ def begin(
 
 def begin_values(
     session: Session,
-    kind: type[Transmission],
+    kind: type[Transmission | Document],
     values: Mapping[str, Any],
     *,
     actor: str,

@@ -21,6 +21,7 @@ from gateway.mapping.xml.leaves import followed
 from gateway.mapping.xml.notes import DISORDER, LEFT, VALUE, ReadFrame, ReadState
 from gateway.mapping.xml.out import Out
 from gateway.mapping.xml.parse import parse_xml_map
+from gateway.mapping.xml.places import Names
 from gateway.mapping.xml.plan import Edge, Frame, Leaf
 from gateway.mapping.xml.reader import FrameReader, compile_reader
 from gateway.mapping.xml.session import WriteFrame, WriteSession
@@ -51,7 +52,7 @@ class XmlTracer:
         self, element: etree._Element, source: EnvelopeSource | None = None
     ) -> tuple[MappingResult, list[ReadField], list[Kept]]:
         """Read an element: the document, where its fields came from, and what none carries."""
-        copied = _MarkedCopy(element)
+        copied = _MarkedCopy(element, self.map.names)
         seen = _SeenReader(self.map.reader)
         result = read_xml_document(replace(self.map, reader=seen), copied.root, source)
         fields = list(_read_fields(seen.values))
@@ -105,11 +106,16 @@ def _plan_leaves(frame: Frame) -> Iterator[Any]:
 class _MarkedCopy:
     """A copy of an element without comments, whose values know where they stand in the original."""
 
-    def __init__(self, element: etree._Element) -> None:
+    def __init__(self, element: etree._Element, names: Names) -> None:
+        self._names = names
         #: Element of the copy → its place. It also keeps the elements themselves: lxml would make plain ones anew.
         self.places: dict[Any, XmlPlace] = {}
-        self._kind = _marked_kind(self.places)
+        self._kind = _marked_kind(self)
         self.root = self._copy(element, canonical_path(element))
+
+    def attribute(self, place: XmlPlace, key: str) -> XmlPlace:
+        """The place of an attribute of an element."""
+        return replace(place, path=f"{place.path}/@{self._names.attribute(key)}")
 
     def _copy(self, element: etree._Element, path: str) -> etree._Element:
         copied: etree._Element = self._kind(nsmap=element.nsmap)
@@ -143,8 +149,9 @@ def _put_text(element: etree._Element, last: etree._Element | None, texts: list[
         last.tail = text
 
 
-def _marked_kind(places: dict[Any, XmlPlace]) -> Any:
-    """A class of elements whose text and attributes carry the places in `places`."""
+def _marked_kind(copied: _MarkedCopy) -> Any:
+    """A class of elements whose text and attributes carry their places in the original."""
+    places = copied.places
 
     class Marked(etree.ElementBase):
         @property
@@ -161,17 +168,13 @@ def _marked_kind(places: dict[Any, XmlPlace]) -> Any:
             place = places.get(self)
             if place is None:
                 return list(super().items())
-            return [(key, mark(value, Mark(_attribute(place, key)))) for key, value in super().items()]
+            return [(key, mark(value, Mark(copied.attribute(place, key)))) for key, value in super().items()]
 
     return Marked
 
 
 #: The text of an element as lxml has it.
 _TEXT: Any = etree._Element.__dict__["text"]
-
-
-def _attribute(place: XmlPlace, key: str) -> XmlPlace:
-    return replace(place, path=f"{place.path}/@{key.rpartition('}')[2]}")
 
 
 class _SeenReader(FrameReader):
@@ -209,21 +212,22 @@ def _read_fields(values: list[tuple[str, Any]]) -> Iterator[ReadField]:
 def _kept(state: ReadState, copied: _MarkedCopy, carried: set[Any]) -> Iterator[Kept]:
     """What the extensions keep, each value with its place; then what the map writes by itself."""
     done: set[Any] = set()
+    whole: set[Any] = set()
     for note in state.notes:
         if note[0] == LEFT:
             for child in note[4]:
                 text = " ".join("".join(child.itertext()).split())[:VALUE_LIMIT]
                 yield Kept(text, copied.places[child], "no field carries it; it is kept", "extensions", None)
-                done.update(copied.places[below] for below in child.iter())
+                whole.update(child.iter())
         elif note[0] == VALUE:
             yield from _kept_value(note, state, carried, done)
         elif note[0] == DISORDER:
             why = "its elements stand in another order than the schema's, which is kept"
             yield Kept("", copied.places[note[3]], why, "extensions", None)
     for element, place in copied.places.items():
-        if place in done:
+        if element in whole:
             continue
-        found = [(element.text, place), *((value, _attribute(place, key)) for key, value in element.items())]
+        found = [(element.text, place), *((value, copied.attribute(place, key)) for key, value in element.items())]
         for value, where in found:
             if value and value.strip(WHITE) and where not in carried and where not in done:
                 yield Kept(

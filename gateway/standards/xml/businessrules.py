@@ -9,10 +9,10 @@ documents, the elements it looks at (`for`), the condition under which it applie
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,14 +24,17 @@ from gateway.standards.edi.model import VALUE_LIMIT, Finding, Severity
 from gateway.standards.xml.names import canonical_name, canonical_path
 from gateway.standards.xml.parsing import local_name, namespace_of
 from gateway.standards.xml.rule_expressions import compile_expression
-from gateway.standards.xml.rule_paths import Children, Place, RulePath, rule_path
-from gateway.standards.xml.rule_scope import EXACT, Expression, Scope, shown
+from gateway.standards.xml.rule_paths import Place, Reading, RulePath, rule_path
+from gateway.standards.xml.rule_scope import EXACT, Expression, Row, Scope, shown
+from gateway.standards.xml.rule_walk import RuleWalk
 from gateway.standards.xml.schemas import UBL_NAMESPACE
 
 __all__ = ["MOST_PER_RULE", "Rule", "RuleFileError", "RuleSet", "check_rules", "load_rules", "read_rules"]
 
 #: Findings that one rule makes for one document.
 MOST_PER_RULE: Final = 20
+#: Plans that are remembered: one for each kind of document and rule files that are for it.
+_MOST_PLANS: Final = 64
 _FOLDER: Final = "schemas/xml/rules"
 _FILE_KEYS: Final = frozenset({"family", "name", "when", "rules"})
 _RULE_KEYS: Final = frozenset(
@@ -45,7 +48,7 @@ class RuleFileError(ValueError):
     """A rule file that cannot be used; the text names file, rule and reason."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """One rule, compiled."""
 
@@ -70,7 +73,7 @@ class Rule:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RuleSet:
     """The rules of one file."""
 
@@ -83,6 +86,19 @@ class RuleSet:
     rules: tuple[Rule, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """How the documents of one name are checked."""
+
+    #: Elements to look at, and the rules for them.
+    groups: tuple[tuple[RulePath, tuple[Rule, ...]], ...]
+    #: The numbers of the groups that the walk passes, by their number in it.
+    walked: tuple[int, ...]
+    walk: RuleWalk
+    #: Group → what reads for one of its elements, for groups that the walk cannot find.
+    others: Mapping[int, RuleWalk]
+
+
 def check_rules(document: etree._Element, rule_sets: tuple[RuleSet, ...] | None = None) -> tuple[Finding, ...]:
     """What the rules say of a document that its schema accepts: a UBL root, or the request element of cXML."""
     with localcontext(EXACT):
@@ -92,44 +108,97 @@ def check_rules(document: etree._Element, rule_sets: tuple[RuleSet, ...] | None 
 
 def _findings(document: etree._Element, rule_sets: tuple[RuleSet, ...]) -> Iterator[Finding]:
     family = "ubl" if (namespace_of(document) or "").startswith(UBL_NAMESPACE) else "cxml"
-    name = local_name(document)
-    everywhere: dict[str, list[tuple[RulePath, Rule]]] = {}
-    for rule_set in rule_sets:
-        if rule_set.family == family and (rule_set.when is None or rule_set.when(Scope(document, document)) is True):
-            for rule in rule_set.rules:
-                for path in rule.contexts if name in rule.documents else ():
-                    everywhere.setdefault(path.source, []).append((path, rule))
+    used = tuple(
+        rule_set
+        for rule_set in rule_sets
+        if rule_set.family == family and (rule_set.when is None or rule_set.when(Scope(document, document)) is True)
+    )
+    plan = _plan(used, local_name(document))
+    check = _Check(document, plan)
+    plan.walk.over(document, lambda number, element, row: check.look(plan.walked[number], element, row))
+    for number, reader in plan.others.items():
+        for element in plan.groups[number][0].elements(document, document):
+            check.look(number, element, reader.row(element))
     made: Counter[str] = Counter()
-    known: dict[RulePath, str | None] = {}
-    for rules in everywhere.values():
-        for element in rules[0][0].elements(document, document):
-            seen: Children = {}
-            for _, rule in rules:
-                if made[rule.id] < MOST_PER_RULE:
-                    scope = Scope(element, document, _tolerance(rule, document), {}, None, known, seen)
-                    if _is_broken(rule, scope):
-                        made[rule.id] += 1
-                        yield _finding(rule, scope)
+    for rule, finding in (each for broken in check.broken for each in broken):
+        made[rule.id] += 1
+        if made[rule.id] <= MOST_PER_RULE:
+            yield finding
 
 
-def _tolerance(rule: Rule, document: etree._Element) -> Decimal:
-    if rule.tolerance_per is None:
-        return rule.tolerance
-    return rule.tolerance * max(1, len(rule.tolerance_per.elements(document, document)))
+@lru_cache(_MOST_PLANS)
+def _plan(rule_sets: tuple[RuleSet, ...], name: str) -> _Plan:
+    """The rules for documents of a name, by the elements that they look at."""
+    groups: dict[RulePath, list[Rule]] = {}
+    for rule in (rule for rule_set in rule_sets for rule in rule_set.rules if name in rule.documents):
+        for path in rule.contexts:
+            groups.setdefault(path, []).append(rule)
+    numbered = tuple((path, tuple(rules)) for path, rules in groups.items())
+    walked = tuple(number for number, (path, _) in enumerate(numbered) if path.is_walked)
+    return _Plan(
+        numbered,
+        walked,
+        RuleWalk([(numbered[number][0].tags or (), _reads(numbered[number][1])) for number in walked]),
+        {
+            number: RuleWalk([((), _reads(rules))])
+            for number, (path, rules) in enumerate(numbered)
+            if not path.is_walked
+        },
+    )
 
 
-def _is_broken(rule: Rule, scope: Scope) -> bool:
-    for name, expression in rule.let:
-        scope.names[name] = expression(scope)
-    if rule.when is not None and rule.when(scope) is not True:
-        return False
-    return rule.check(scope) is False
+def _reads(rules: Iterable[Rule]) -> list[Reading]:
+    """What rules read to know whether they are broken."""
+    parts = [part for rule in rules for part in (rule.when, *(each for _, each in rule.let), rule.check)]
+    return [reading for part in parts if part is not None for reading in part.reads]
+
+
+class _Check:
+    """The check of one document: looks at one element after the other, and keeps what is broken."""
+
+    def __init__(self, document: etree._Element, plan: _Plan) -> None:
+        self._document = document
+        self._known: Row = {}
+        self._tolerances: dict[Rule, Decimal] = {}
+        #: For each group the rules that may still make findings.
+        self._rules = [rules for _, rules in plan.groups]
+        #: For each group the rules broken, in the order of the document.
+        self.broken: list[list[tuple[Rule, Finding]]] = [[] for _ in plan.groups]
+
+    def look(self, number: int, element: etree._Element, row: Row) -> None:
+        """Check the rules of a group for one element, of which this was read."""
+        scope = Scope(element, self._document, known=self._known, row=row)
+        for rule in self._rules[number]:
+            needs = rule.check.needs
+            # Without it nothing can be said: most rules end here for most elements.
+            if needs is not None and not row.get(needs, True):
+                continue
+            scope.tolerance = (
+                rule.tolerance if rule.tolerance_per is None else self._tolerance(rule, rule.tolerance_per)
+            )
+            scope.offender = None
+            for name, expression in rule.let:
+                scope.names[name] = expression.run(scope)
+            if (rule.when is None or rule.when.run(scope) is True) and rule.check.run(scope) is False:
+                self._tell(number, rule, scope)
+
+    def _tolerance(self, rule: Rule, per: RulePath) -> Decimal:
+        """By how much the amounts of a document may differ; counted once."""
+        if rule not in self._tolerances:
+            self._tolerances[rule] = rule.tolerance * max(1, len(per.elements(self._document, self._document)))
+        return self._tolerances[rule]
+
+    def _tell(self, number: int, rule: Rule, scope: Scope) -> None:
+        broken = self.broken[number]
+        broken.append((rule, _finding(rule, scope)))
+        if sum(1 for other, _ in broken if other is rule) == MOST_PER_RULE:
+            self._rules[number] = tuple(each for each in self._rules[number] if each is not rule)
 
 
 def _finding(rule: Rule, scope: Scope) -> Finding:
     place = scope.offender
     if place is None and rule.at is not None:
-        place = next(rule.at.places(scope.here, scope.document, scope.seen), None)
+        place = next(rule.at.places(scope.here, scope.document), None)
     if place is None:
         place = Place(scope.here, "", "")
     scope.names["offender"] = place.text or None

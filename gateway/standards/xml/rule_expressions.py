@@ -12,14 +12,15 @@ first.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal, DivisionByZero, InvalidOperation
 from typing import Any, Final, NoReturn
 
 from gateway.standards.xml.rule_functions import FUNCTIONS
 from gateway.standards.xml.rule_paths import RulePath, rule_path
-from gateway.standards.xml.rule_scope import Expression, Scope, Value, first_value, number_of
+from gateway.standards.xml.rule_scope import ZERO, Expression, Scope, Value, amount_of, first_value, of_amount
 
 __all__ = ["compile_expression"]
 
@@ -36,6 +37,35 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _sum(one: Decimal, other: Decimal) -> Decimal:
+    return one if other is ZERO else one + other
+
+
+def _difference(one: Decimal, other: Decimal) -> Decimal:
+    return one if other is ZERO else one - other
+
+
+def _quotient(one: Decimal, other: Decimal) -> Decimal:
+    # Prices are mostly for one unit, and a division to a hundred digits is dear.
+    return one if other == 1 else one / other
+
+
+_CALCULATIONS: Final[Mapping[str, Callable[[Any, Any], Decimal]]] = {
+    "+": _sum,
+    "-": _difference,
+    "*": operator.mul,
+    "div": _quotient,
+}
 
 
 def compile_expression(source: str, names: Collection[str] = ()) -> Expression:
@@ -85,18 +115,17 @@ class _Parser:
         parts = [self._both()]
         while self._is("or"):
             parts.append(self._both())
-        return parts[0] if len(parts) == 1 else lambda scope: _any_of(part(scope) for part in parts)
+        return parts[0] if len(parts) == 1 else _joined(parts, decided=True)
 
     def _both(self) -> Expression:
         parts = [self._denied()]
         while self._is("and"):
             parts.append(self._denied())
-        return parts[0] if len(parts) == 1 else lambda scope: _not(_any_of(_not(part(scope)) for part in parts))
+        return parts[0] if len(parts) == 1 else _joined(parts, decided=False)
 
     def _denied(self) -> Expression:
         if self._is("not"):
-            inner = self._denied()
-            return lambda scope: _not(inner(scope))
+            return _opposite(self._denied())
         return self._compared()
 
     def _compared(self) -> Expression:
@@ -104,8 +133,7 @@ class _Parser:
         sign = self._is("=", "!=", "<", "<=", ">", ">=")
         if not sign:
             return left
-        right = self._added()
-        return lambda scope: _compare(sign, left(scope), right(scope), scope.tolerance)
+        return _comparison(sign, left, self._added())
 
     def _added(self) -> Expression:
         left = self._multiplied()
@@ -136,7 +164,7 @@ class _Parser:
         if kind == "name":
             if text not in self._names:
                 raise ValueError(f'"{self._source}" uses ${text}, which no `let` before it defines.')
-            return lambda scope: scope.names[text]
+            return _named(text, self._names)
         if kind == "path":
             return first_value(rule_path(text))
         if kind == "function":
@@ -167,60 +195,97 @@ class _Parser:
         return self.either()
 
 
-def _constant(value: Value) -> Expression:
-    return lambda _: value
+def _constant(value: str | Decimal) -> Expression:
+    if isinstance(value, Decimal):
+        return Expression(lambda _: value, (), lambda _: value, is_amount=True, constant=value)
+    return Expression(lambda _: value, constant=value)
 
 
-def _not(value: Value) -> Value:
-    return None if value is None else not value
+def _named(name: str, names: Collection[str]) -> Expression:
+    """`$name`; an amount where what it stands for is one."""
+    defined = names.get(name) if isinstance(names, Mapping) else None
+    is_amount = isinstance(defined, Expression) and defined.is_amount
+    return Expression(lambda scope: scope.names[name], is_amount=is_amount)
 
 
-def _any_of(values: Iterator[Value]) -> Value:
-    """True when one is, else unknown when one is, else false."""
-    unknown = False
-    for value in values:
-        if value is None:
-            unknown = True
-        elif value:
-            return True
-    return None if unknown else False
+def _opposite(inner: Expression) -> Expression:
+    run = inner.run
+
+    def value(scope: Scope) -> Value:
+        found = run(scope)
+        return None if found is None else not found
+
+    return Expression(value, inner.reads)
 
 
-def _compare(sign: str, left: Value, right: Value, tolerance: Decimal) -> Value:
-    if left is None or right is None:
-        return None
-    if isinstance(left, str) and isinstance(right, str):
-        if _DAY.match(left) and _DAY.match(right):
-            return _ordered(sign, left[:10], right[:10])
-        if sign in {"=", "!="}:
-            return (left == right) is (sign == "=")
-    first, second = number_of(left), number_of(right)
-    if first is None or second is None:
-        return None
-    difference = first - second
-    if abs(difference) <= tolerance:
-        difference = Decimal(0)
-    return _ordered(sign, difference, Decimal(0))
+def _joined(parts: list[Expression], *, decided: bool) -> Expression:
+    """`or` (decided when one is true) or `and` (decided when one is false); else unknown when one is unknown."""
+    runs = tuple(part.run for part in parts)
+
+    def value(scope: Scope) -> Value:
+        unknown = False
+        for run in runs:
+            found = run(scope)
+            if found is None:
+                unknown = True
+            elif bool(found) is decided:
+                return decided
+        return None if unknown else not decided
+
+    return Expression(value, tuple(reading for part in parts for reading in part.reads))
 
 
-def _ordered(sign: str, left: Any, right: Any) -> bool:
-    order = int(left > right) - int(left < right)
-    return {"=": order == 0, "!=": order != 0, "<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[sign]
+def _comparison(sign: str, left: Expression, right: Expression) -> Expression:
+    amounts = _amounts_compared(sign, amount_of(left), right)
+    reads, needs = left.reads + right.reads, left.needs or right.needs
+    if left.is_amount or right.is_amount:
+        return Expression(amounts, reads, needs=needs)
+    run_left, run_right, holds = left.run, right.run, _COMPARISONS[sign]
+    is_equality = sign in {"=", "!="}
+
+    def value(scope: Scope) -> Value:
+        one, other = run_left(scope), run_right(scope)
+        if isinstance(one, str) and isinstance(other, str):
+            if _DAY.match(one) and _DAY.match(other):
+                return holds(one[:10], other[:10])
+            if is_equality:
+                return holds(one, other)
+        return amounts(scope)
+
+    return Expression(value, reads, needs=needs)
+
+
+def _amounts_compared(
+    sign: str, left: Callable[[Scope], Decimal | None], right: Expression
+) -> Callable[[Scope], bool | None]:
+    holds, constant, amount = _COMPARISONS[sign], right.constant, amount_of(right)
+
+    def value(scope: Scope) -> bool | None:
+        one = left(scope)
+        if one is None:
+            return None
+        other = constant if isinstance(constant, Decimal) else amount(scope)
+        if other is None:
+            return None
+        tolerance = scope.tolerance
+        if tolerance and one != other and abs(one - other) <= tolerance:
+            return holds(ZERO, ZERO)
+        return holds(one, other)
+
+    return value
 
 
 def _calculation(sign: str, left: Expression, right: Expression) -> Expression:
-    def value(scope: Scope) -> Value:
-        first, second = number_of(left(scope)), number_of(right(scope))
-        if first is None or second is None:
+    amount_left, amount_right, calculate = amount_of(left), amount_of(right), _CALCULATIONS[sign]
+
+    def value(scope: Scope) -> Decimal | None:
+        one = amount_left(scope)
+        other = None if one is None else amount_right(scope)
+        if one is None or other is None:
             return None
         try:
-            return {
-                "+": lambda: first + second,
-                "-": lambda: first - second,
-                "*": lambda: first * second,
-                "div": lambda: first / second,
-            }[sign]()
+            return calculate(one, other)
         except (DivisionByZero, InvalidOperation):
             return None
 
-    return value
+    return of_amount(value, left.reads + right.reads, left.needs or right.needs)

@@ -10,23 +10,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
 from gateway.standards.xml.names import PREFIXES
 
-__all__ = ["Children", "Place", "RulePath", "rule_path"]
+__all__ = ["BLANKS", "Place", "Reading", "RulePath", "presence_of", "rule_path", "values_of"]
 
 _NAMESPACES: Final = {prefix: uri for uri, prefix in PREFIXES.items()}
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _STEP: Final = re.compile(r"(?P<name>\.\.?|@?[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?)(?:\[(?P<condition>[^\]]+)\])?")
 _CONDITION: Final = re.compile(r"(?P<path>[^='\"]+)(?:=(?P<quote>'?)(?P<value>[^'\"]*)(?P=quote))?")
-_BLANKS: Final = " \t\r\n"
-
-
-#: Element → tag → its children of that tag.
-Children = dict[etree._Element, dict[str, list[etree._Element]]]
+#: White space of XML, which does not belong to a value.
+BLANKS: Final = " \t\r\n"
+#: Paths that are remembered, compiled; a rule file has far fewer.
+_MOST_PATHS: Final = 4_096
 
 
 class Place(NamedTuple):
@@ -55,52 +55,69 @@ class RulePath:
     #: Whether it starts at the document element.
     from_document: bool
 
-    def places(self, here: etree._Element, document: etree._Element, seen: Children | None = None) -> Iterator[Place]:
+    #: Finds the values at once, where the path means an attribute anywhere; None otherwise.
+    find_values: etree.XPath | None = None
+
+    @property
+    def is_walked(self) -> bool:
+        """Whether it leads from child to child, from wherever it starts, and no other way."""
+        return self.tags is not None and not self.from_document
+
+    def places(self, here: etree._Element, document: etree._Element) -> Iterator[Place]:
         """The values that the path means, in document order; empty ones too."""
         attribute = self.attribute
-        for element in self.elements(here, document, seen):
+        for element in self.elements(here, document):
             text = element.get(attribute) if attribute else element.text or ""
             if text is not None:
-                yield Place(element, attribute, text.strip(_BLANKS))
+                yield Place(element, attribute, text.strip(BLANKS))
 
-    def elements(
-        self, here: etree._Element, document: etree._Element, seen: Children | None = None
-    ) -> list[etree._Element]:
-        """The elements that the path means, in document order.
+    def texts(self, here: etree._Element, document: etree._Element) -> list[str]:
+        """The texts of these places."""
+        if self.find_values is None:
+            return [place.text for place in self.places(here, document)]
+        found: Any = self.find_values(document)
+        return [text.strip(BLANKS) for text in found]
 
-        `seen` remembers children: many rules look at the same few elements, and asking libxml2 each time is slow.
-        """
+    def elements(self, here: etree._Element, document: etree._Element) -> list[etree._Element]:
+        """The elements that the path means, in document order."""
         start = document if self.from_document else here
         if self.find is None:
             return [start]
-        if seen is not None and self.first and start is not document:
-            if self.first not in _children(start, seen):
-                return []
-            if self.tags is None:
-                return self._found_by_libxml2(start)
-            found = [start]
-            for tag in self.tags:
-                found = [child for element in found for child in _children(element, seen).get(tag, ())]
-            return found
-        return self._found_by_libxml2(start)
-
-    def _found_by_libxml2(self, start: etree._Element) -> list[etree._Element]:
-        assert self.find is not None
         found: Any = self.find(start)
         return list(found)
 
 
-def _children(element: etree._Element, seen: Children) -> dict[str, list[etree._Element]]:
-    by_tag = seen.get(element)
-    if by_tag is None:
-        by_tag = seen[element] = {}
-        for child in element.iterchildren("*"):
-            by_tag.setdefault(str(child.tag), []).append(child)
-    return by_tag
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What an expression reads of a path: all its values, or only whether there is one."""
+
+    path: RulePath
+    #: True for whether there is one; an element that holds others counts too.
+    presence: bool
+
+    def texts(self, here: etree._Element, document: etree._Element) -> list[str]:
+        """The values without white space around them, empty ones too; for presence one value or none."""
+        if not self.presence:
+            return self.path.texts(here, document)
+        places = self.path.places(here, document)
+        return [""] if any(place.text or (not place.attribute and len(place.element)) for place in places) else []
 
 
+@lru_cache(_MOST_PATHS)
+def values_of(path: RulePath) -> Reading:
+    """The reading of all values of a path: one object for one path."""
+    return Reading(path, presence=False)
+
+
+@lru_cache(_MOST_PATHS)
+def presence_of(path: RulePath) -> Reading:
+    """The reading of whether a path has a value: one object for one path."""
+    return Reading(path, presence=True)
+
+
+@lru_cache(_MOST_PATHS)
 def rule_path(source: str) -> RulePath:
-    """Compile a path. Raises ValueError when it is not one."""
+    """Compile a path; one object for one source. Raises ValueError when it is not one."""
     anywhere, from_document = source.startswith("//"), source.startswith("/")
     steps, attribute = _steps(source)
     xpath = "/".join(steps)
@@ -110,7 +127,10 @@ def rule_path(source: str) -> RulePath:
     is_plain = not anywhere and all("[" not in step and step != ".." for step in steps)
     tags = tuple(_tag(step, source) for step in steps) if is_plain else None
     first = _tag(steps[0].partition("[")[0], source) if steps and not anywhere and steps[0] != ".." else ""
-    return RulePath(source, find, tags, first, _tag(attribute, source) if attribute else "", from_document)
+    values = f"descendant-or-self::*/@{attribute}" if anywhere and attribute and not steps else ""
+    find_values = etree.XPath(values, namespaces=_NAMESPACES, smart_strings=False) if values else None
+    attribute = _tag(attribute, source) if attribute else ""
+    return RulePath(source, find, tags, first, attribute, from_document, find_values)
 
 
 def _steps(source: str) -> tuple[list[str], str]:
