@@ -6,10 +6,6 @@ cut off is completed by the next one, and a run over a whole directory changes n
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +17,7 @@ from sqlalchemy.orm import Session
 from gateway import resources
 from gateway.backoffice.files import safe_name, write_whole_file
 from gateway.settings import SETTINGS_FILE, Company, Settings, load_settings, settings_text
+from gateway.staff.setup import SETUP_CODE, setup_code_matches, store_setup_code
 from gateway.store import migrations
 from gateway.store.engine import open_store
 from gateway.store.secrets import Kek, create_kek, get_secret, list_secrets, load_kek, put_secret
@@ -45,11 +42,6 @@ __all__ = [
 AS2_IDENTITY = "as2-identity"
 #: Kind of the secrets that hold a private key of our SFTP server.
 SSH_HOST_KEY = "ssh-host-key"
-#: Name and kind of the secret that holds the hash of the one-time set-up code.
-SETUP_CODE = "setup-code"
-
-_SCRYPT = {"n": 2**14, "r": 8, "p": 1}
-
 
 State = Literal["exists", "made", "upgraded"]
 
@@ -207,25 +199,7 @@ def _make_secrets(session: Session, kek: Kek, company: Company, now: datetime) -
     )
     for key in make_host_keys():
         put_secret(session, kek, f"ssh-host-{key.algorithm}", key.private, kind=SSH_HOST_KEY, now=now)
-    code = _new_setup_code()
-    put_secret(session, kek, SETUP_CODE, _hash_setup_code(code, secrets.token_bytes(16)), kind=SETUP_CODE, now=now)
-    return read_identity(pem), code
-
-
-def _new_setup_code() -> str:
-    """A hundred random bits in four groups of five letters and digits."""
-    text = base64.b32encode(secrets.token_bytes(13)).decode("ascii")[:20]
-    return "-".join(text[n : n + 5] for n in range(0, 20, 5))
-
-
-def _hash_setup_code(code: str, salt: bytes) -> bytes:
-    plain = code.replace("-", "").strip().upper().encode("ascii", "replace")
-    return salt + hashlib.scrypt(plain, salt=salt, **_SCRYPT)
-
-
-def setup_code_matches(code: str, stored: bytes) -> bool:
-    """Whether ``code`` is the one whose hash (the secret ``SETUP_CODE``) is ``stored``; constant time."""
-    return hmac.compare_digest(_hash_setup_code(code, stored[:16]), stored)
+    return read_identity(pem), store_setup_code(session, kek, now)
 
 
 def _made(new: bool) -> State:

@@ -59,6 +59,7 @@ def _next_steps(made: WorkingDirectory) -> list[str]:
         f"Give partners {made.certificate} and the AS2 name {made.settings.company.as2_name}.",
         f"Describe a partner in a YAML file, then: gateway partner apply{option} PARTNER.yaml",
         f"Run it: gateway up{option}",
+        "Open the staff pages (the address is its last line) and make the first account with the set-up code.",
         f"Check it at any time: gateway doctor{option}",
     ]
 
@@ -93,6 +94,7 @@ def _print(made: WorkingDirectory, steps: list[str]) -> None:
     click.echo(f"It is good until {made.not_after:%Y-%m-%d}.")
     if made.setup_code:
         click.echo(f"One-time set-up code for the staff pages, shown only now: {made.setup_code}")
+        click.echo("It is good for 30 minutes; `gateway user reset --setup` prints another.")
     click.echo("Next:")
     for number, step in enumerate(steps, start=1):
         click.echo(f"  {number}. {clean(step)}")

@@ -52,9 +52,13 @@ COMMANDS: dict[str, LazyCommand] = {
     "send": LazyCommand("gateway.cli.send", "send_command", "Send documents to partners."),
     "message": LazyCommand("gateway.cli.message", "message_group", "Look at messages and repair them."),
     "partner": LazyCommand("gateway.cli.partner", "partner_group", "Trading-partner profiles."),
+    "user": LazyCommand("gateway.cli.user", "user_group", "Accounts of the staff pages."),
     "secret": LazyCommand("gateway.cli.secret", "secret_group", "Passwords, keys and tokens."),
     "schema": LazyCommand("gateway.cli.schema", "schema_group", "XML schemas: list and add."),
+    "map": LazyCommand("gateway.cli.map", "map_group", "Maps: list, test and trace."),
     "ledger": LazyCommand("gateway.cli.ledger", "ledger_group", "Check the event ledger."),
+    "backup": LazyCommand("gateway.cli.backup", "backup_command", "Back up the working directory."),
+    "restore": LazyCommand("gateway.cli.backup", "restore_command", "Restore a backup into an empty folder."),
     "bench": LazyCommand("gateway.cli.bench", "bench_group", "Measure against named peers."),
 }
 

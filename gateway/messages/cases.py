@@ -2,7 +2,8 @@
 
 Two failures are the same problem when they have the same fingerprint: partner, direction, kind, stage,
 fault, rule and place, without the counters that tell one line or loop from the next. A new failure joins the
-case with its fingerprint; when that one was closed it opens again, with its history.
+case with its fingerprint; when that one was closed it opens again, with its history. A member that was replayed or
+corrected does not wait any more once that replay has come to a decision: what failed again is a member of its own.
 """
 
 from __future__ import annotations
@@ -10,20 +11,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from gateway.messages.axes import Acknowledgement, Axis, Delivery, Processing, Review
 from gateway.messages.ids import new_id
 from gateway.messages.lifecycle import begin, move, note
 from gateway.messages.models import CaseFile, CaseMember, Document, Transmission
 
-__all__ = ["cases_of", "close_case", "close_settled", "members_of", "open_case"]
+__all__ = [
+    "DOCUMENT_WAITS",
+    "TRANSMISSION_WAITS",
+    "cases_of",
+    "close_case",
+    "close_settled",
+    "members_of",
+    "open_case",
+]
 
 _CLOSED = frozenset({Review.RESOLVED, Review.IGNORED})
-#: A rejected message stays in its open case until a person closes it.
-_SETTLED = frozenset({Processing.POSTED, Processing.IGNORED})
-_UNSETTLED = frozenset({Acknowledgement.REJECTED, Acknowledgement.OVERDUE})
+#: A rejected message stays in its open case until a person replays it or closes the case.
+_SETTLED = [Processing.POSTED, Processing.IGNORED]
+_UNSETTLED = [Acknowledgement.REJECTED, Acknowledgement.OVERDUE]
+#: A replay in one of these has its own end, or its own case.
+_DECIDED = [*_SETTLED, Processing.REJECTED, Processing.HELD]
+_REPLAY, _READ_AGAIN = aliased(Document), aliased(Transmission)
+
+#: While a person still has to decide about a document, or its way is not at a good end.
+DOCUMENT_WAITS: ColumnElement[bool] = or_(
+    Document.acknowledgement.in_(_UNSETTLED),
+    and_(
+        Document.processing.not_in(_SETTLED),
+        ~and_(
+            Document.processing == Processing.REJECTED,
+            exists().where(_REPLAY.parent_id == Document.id, _REPLAY.processing.in_(_DECIDED)),
+        ),
+    ),
+)
+#: The same for a transmission that belongs to a case as a whole.
+TRANSMISSION_WAITS: ColumnElement[bool] = or_(
+    and_(Transmission.direction == "out", Transmission.delivery != Delivery.CONFIRMED),
+    and_(
+        Transmission.direction == "in",
+        Transmission.processing.not_in(_SETTLED),
+        ~and_(
+            Transmission.processing == Processing.REJECTED,
+            exists().where(_READ_AGAIN.parent_id == Transmission.id, _READ_AGAIN.processing.in_(_DECIDED)),
+        ),
+    ),
+)
 
 
 def open_case(
@@ -98,12 +134,19 @@ def close_settled(
 ) -> list[str]:
     """Resolve the open cases of a message in which no member waits any more; the ids of those closed.
 
-    Call it after a message, or a replay of it, has come to an end. Flushes the session.
+    Call it after a message, or a replay of it, has come to an end: the cases of what it replays are looked at, too.
+    Flushes the session.
     """
     session.flush()
+    parents = {
+        "document": select(Document.parent_id).where(Document.id == subject_id),
+        "transmission": select(Transmission.parent_id).where(Transmission.id == subject_id),
+    }
+    parent = session.scalar(parents[subject_type]) if subject_type in parents else None
+    subjects = [subject_id, parent] if parent else [subject_id]
     closed = []
-    for case in cases_of(session, subject_type, subject_id):
-        if case.review in _CLOSED or any(_waits(session, member) for member in members_of(session, case.id)):
+    for case in (found for subject in subjects for found in cases_of(session, subject_type, subject)):
+        if case.review in _CLOSED or _anybody_waits(session, case.id):
             continue
         if close_case(session, case, Review.RESOLVED, actor=actor, reason=reason, now=now):
             closed.append(case.id)
@@ -127,14 +170,14 @@ def members_of(session: Session, case_id: str) -> Sequence[CaseMember]:
     ).all()
 
 
-def _waits(session: Session, member: CaseMember) -> bool:
-    """True while a person still has to decide about this message, or its way is not at a good end."""
-    if member.subject_type == "document":
-        document = session.get_one(Document, member.subject_id, populate_existing=True)
-        return document.processing not in _SETTLED or document.acknowledgement in _UNSETTLED
-    if member.subject_type == "partner":
-        return True
-    transmission = session.get_one(Transmission, member.subject_id, populate_existing=True)
-    if transmission.direction == "out":
-        return transmission.delivery != Delivery.CONFIRMED
-    return transmission.processing not in _SETTLED
+def _anybody_waits(session: Session, case_id: str) -> bool:
+    """True while a member of the case waits; a partner itself (a closed door) waits until a person says otherwise."""
+    members = select(CaseMember.subject_id).where(CaseMember.case_id == case_id)
+    documents = members.where(CaseMember.subject_type == "document")
+    transmissions = members.where(CaseMember.subject_type == "transmission")
+    questions = (
+        members.where(CaseMember.subject_type == "partner"),
+        documents.join(Document, Document.id == CaseMember.subject_id).where(DOCUMENT_WAITS),
+        transmissions.join(Transmission, Transmission.id == CaseMember.subject_id).where(TRANSMISSION_WAITS),
+    )
+    return any(session.scalar(question.limit(1)) is not None for question in questions)

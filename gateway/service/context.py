@@ -98,14 +98,14 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
         posting=FolderBackOffice(settings.paths.inbox),
         workdir=settings.paths.home,
     )
-    pipeline.has_room = partial(_has_room, settings)
+    pipeline.has_room = partial(_has_room, settings.paths.home, settings.limits.min_free_disk_bytes)
     pipeline.secrets = partial(_secret, store, kek)
     pipeline.reopen = partial(_reopen, relationships)
     return Context(settings, store, kek, partners, relationships, work, pipeline, doors)
 
 
-def _has_room(settings: Settings) -> bool:
-    return shutil.disk_usage(settings.paths.home).free >= settings.limits.min_free_disk_bytes
+def _has_room(home: Path, reserve: int) -> bool:
+    return shutil.disk_usage(home).free >= reserve
 
 
 def _secret(store: Store, kek: Kek, name: str) -> bytes:

@@ -13,9 +13,12 @@ from typing import Any
 from gateway.messages import queries
 from gateway.partners import operations as partner_operations
 from gateway.partners.errors import OperationError
+from gateway.pipeline import caseactions
 from gateway.pipeline import operations as pipeline_operations
 from gateway.service import secrets
 from gateway.service.context import Context, utc_now
+from gateway.staff import operations as staff_operations
+from gateway.staff.operations import Staff
 from gateway.store import ledger
 from gateway.transports.sftp.client import partner_test
 from gateway.workdir import ssh_host_keys
@@ -23,6 +26,7 @@ from gateway.workdir import ssh_host_keys
 __all__ = ["OPERATIONS", "Operation"]
 
 Operation = Callable[[Context, dict[str, Any]], Any]
+_PIPELINE = {**pipeline_operations.OPERATIONS, **caseactions.OPERATIONS}
 
 
 def _partner(name: str, context: Context, parameters: dict[str, Any]) -> Any:
@@ -36,7 +40,7 @@ def _partner(name: str, context: Context, parameters: dict[str, Any]) -> Any:
 
 
 def _pipeline(name: str, context: Context, parameters: Mapping[str, Any]) -> Any:
-    result = pipeline_operations.OPERATIONS[name](context.pipeline, parameters)
+    result = _PIPELINE[name](context.pipeline, parameters)
     context.wake()
     return result
 
@@ -100,9 +104,16 @@ def _ledger(context: Context, _parameters: dict[str, Any]) -> Any:
     }
 
 
+def _staff(name: str, context: Context, parameters: dict[str, Any]) -> Any:
+    """An operation on staff accounts."""
+    staff = Staff(context.store.read, context.store.writer.run, context.kek, utc_now)
+    return staff_operations.OPERATIONS[name](staff, parameters)
+
+
 OPERATIONS: dict[str, Operation] = {
+    **{name: partial(_staff, name) for name in staff_operations.OPERATIONS},
     **{name: partial(_partner, name) for name in partner_operations.OPERATIONS},
-    **{name: partial(_pipeline, name) for name in pipeline_operations.OPERATIONS},
+    **{name: partial(_pipeline, name) for name in _PIPELINE},
     "message.list": _list,
     "message.show": _show,
     "case.list": _cases,

@@ -30,6 +30,7 @@ from gateway.pipeline.receive import Inbox
 from gateway.service.context import Context, open_context, utc_now
 from gateway.service.doors import listening
 from gateway.service.operations import OPERATIONS
+from gateway.service.web import StaffPages
 from gateway.settings import Settings
 from gateway.store import ledger
 from gateway.store.errors import StoreBusyError
@@ -114,6 +115,7 @@ class _Service:
         self._control = ControlServer(settings.paths.control_socket, self._operations())
         self._receipts = ReceiptSender(clock=utc_now)
         self._as2 = self._as2_server()
+        self._web = StaffPages(context)
         self._started: list[Callable[[], None]] = []
 
     def _operations(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
@@ -183,6 +185,7 @@ class _Service:
             self._as2.start()
         self._started.append(context.doors.stop)
         context.doors.start(pipeline, self._reactor, asyncio.get_event_loop())
+        self._web.start(self._reactor)
         self._announce()
 
     def _announce(self) -> None:
@@ -190,7 +193,14 @@ class _Service:
         host, port = self._as2.address
         self._context.relationships.set_public_url(self._as2.url)
         doors = self._context.doors.addresses()
-        listeners = {"as2": self._as2.url, "host": host, "port": port, "pid": os.getpid(), **doors}
+        listeners = {
+            "as2": self._as2.url,
+            "host": host,
+            "port": port,
+            "pid": os.getpid(),
+            **doors,
+            "web": self._web.url,
+        }
         path = settings.paths.home / LISTENERS
         write_whole_file(path, json.dumps(listeners).encode())
         click.echo(f"{settings.company.name} ({settings.company.code})")
@@ -199,7 +209,11 @@ class _Service:
             click.echo(f"  {name.upper():<9} {address}")
         click.echo(f"  inbox     {settings.paths.inbox}")
         click.echo(f"  outbox    {settings.paths.outbox}")
+        if self._web.nobody_yet:
+            click.echo("Nobody has an account for the staff pages yet: open them and type the set-up code.")
+            click.echo("It is good for 30 minutes; a new one: gateway user reset --setup")
         click.echo("ready")
+        click.echo(self._web.url)
         sys.stdout.flush()
 
     def stop(self) -> Any:
@@ -207,7 +221,7 @@ class _Service:
         from twisted.internet.defer import DeferredList
         from twisted.internet.threads import deferToThread
 
-        closing = [self._as2.stop(), *self._context.doors.close_listeners()]
+        closing = [self._as2.stop(), *self._context.doors.close_listeners(), *self._web.stop()]
         return DeferredList(closing, consumeErrors=True).addBoth(lambda _result: deferToThread(self._end))
 
     def _end(self) -> None:

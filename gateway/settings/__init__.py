@@ -19,6 +19,7 @@ from gateway.settings.model import (
     WorkSettings,
 )
 from gateway.settings.section import SettingsError
+from gateway.settings.web import WebSettings
 from gateway.settings_template import SETTINGS_FILE, settings_text, write_default
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "SettingsError",
     "SftpSettings",
     "StoreSettings",
+    "WebSettings",
     "WorkSettings",
     "company_named",
     "load_settings",

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints
 from gateway.settings.company import Company
 from gateway.settings.doors import As2Settings, HttpSettings, SftpSettings
 from gateway.settings.section import MEBIBYTE, Section
+from gateway.settings.web import WebSettings
 from gateway.settings_template import SETTINGS_FILE
 
 __all__ = ["FolderSettings", "LimitSettings", "LogSettings", "Paths", "Settings", "StoreSettings", "WorkSettings"]
@@ -106,6 +107,7 @@ class Settings(Section):
     as2: As2Settings = As2Settings()
     sftp: SftpSettings = SftpSettings()
     http: HttpSettings = HttpSettings()
+    web: WebSettings = WebSettings()
     store: StoreSettings = StoreSettings()
     folders: FolderSettings = FolderSettings()
     limits: LimitSettings = LimitSettings()

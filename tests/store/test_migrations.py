@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 
 import gateway.messages.models
 import gateway.partners.models
+import gateway.staff.models
 import gateway.store.secrets
 import gateway.transports.sftp.models  # noqa: F401 - every module with tables, so that the metadata is whole
 from gateway.store import ledger, migrations

@@ -1,0 +1,82 @@
+"""Who may open what: one line for each endpoint, and nothing is open that has no line.
+
+``least`` is the lowest role that may (None = anybody). ``fresh`` asks for a
+proof of identity that is at most ten minutes old. Page families add their lines here; a test compares the table with
+the application's routes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.staff.roles import Role, allows
+
+__all__ = ["ACCESS", "ANYBODY", "Access", "may"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an endpoint asks of a visitor."""
+
+    #: Lowest role, None for anybody at all.
+    least: Role | None
+    #: Asks for the password again when the last proof is older than ten minutes.
+    fresh: bool = False
+    #: Open to somebody who still owes a new password or a second factor.
+    owing: bool = False
+
+
+ANYBODY = Access(None, owing=True)
+_OWN = Access(Role.VIEWER, owing=True)
+_SEE = Access(Role.VIEWER)
+_REPAIR = Access(Role.OPERATOR)
+_ADMIN = Access(Role.ADMIN)
+_USERS = Access(Role.SECURITY)
+_USERS_CHANGE = Access(Role.SECURITY, fresh=True)
+
+#: Endpoint → what it asks.
+ACCESS: dict[str, Access] = {
+    "static": ANYBODY,
+    "entry.login": ANYBODY,
+    "entry.code": ANYBODY,
+    "entry.setup": ANYBODY,
+    "entry.health": ANYBODY,
+    "entry.logout": _OWN,
+    "entry.again": _OWN,
+    "account.show": _OWN,
+    "account.password": _OWN,
+    "account.preferences": _OWN,
+    "account.totp": _OWN,
+    "account.totp_off": Access(Role.VIEWER, fresh=True),
+    "account.end_session": _OWN,
+    "home.show": _SEE,
+    "messages.index": _SEE,
+    "messages.detail": _SEE,
+    "messages.payload": _SEE,
+    "messages.act": _REPAIR,
+    "failures.index": _SEE,
+    "failures.show": _SEE,
+    "failures.trial": _REPAIR,
+    "failures.confirm": _REPAIR,
+    "failures.act": _REPAIR,
+    "acknowledgements.index": _SEE,
+    "acknowledgements.act": _REPAIR,
+    "inspector.show": _SEE,
+    "inspector.inspect": _SEE,
+    "partners.index": _SEE,
+    "partners.show": _SEE,
+    "queues.index": _SEE,
+    "audit.index": _ADMIN,
+    "audit.verify": _ADMIN,
+    "system.show": _ADMIN,
+    "users.index": _USERS,
+    "users.add": _USERS_CHANGE,
+    "users.change": _USERS_CHANGE,
+    "style.show": _ADMIN,
+}
+
+
+def may(roles: frozenset[str], endpoint: str) -> bool:
+    """Whether somebody with these roles may open the endpoint; False for one without a line."""
+    access = ACCESS.get(endpoint)
+    return access is not None and (access.least is None or allows(roles, access.least))

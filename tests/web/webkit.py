@@ -1,0 +1,156 @@
+"""A site over a real store with real messages, and a browser's memory for the test client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from gateway.pipeline import caseactions
+from gateway.pipeline import operations as pipeline_operations
+from gateway.staff import accounts
+from gateway.staff.passwords import hash_password
+from gateway.staff.setup import store_setup_code
+from gateway.store import ledger
+from gateway.store.secrets import Kek
+from gateway.web.app import create_app
+from gateway.web.site import PartnerName, Site
+from tests.pipeline.pipelinekit import FIXTURES, Kit
+
+PASSWORD = "violet-anchor-kettle-91"
+HASHED = hash_password(PASSWORD)
+ROLES = {
+    "vera": ["viewer"],
+    "olga": ["operator"],
+    "adam": ["admin"],
+    "saul": ["security"],
+    "root": ["admin", "security"],
+}
+KEK = Kek(bytes(range(32)), "test")
+HOSTS = {"localhost"}
+
+
+class WebKit:
+    """A gateway with pages."""
+
+    def __init__(self, kit: Kit, **changes: Any) -> None:
+        self.kit = kit
+        self.hosts = set(HOSTS)
+        values: dict[str, Any] = {
+            "company": "Alpine Supply",
+            "time_zone": "America/New_York",
+            "version": "0.1",
+            "read": kit.store.read,
+            "write": kit.store.writer.run,
+            "operate": self.operate,
+            "kek": KEK,
+            "clock": lambda: kit.now,
+            "partners": lambda: [PartnerName("harbor", "Harbor Retail", "Europe/Berlin")],
+            "work": lambda: {"waiting": 0, "running": 0, "failed": 0, "oldest_seconds": None},
+            "hosts": lambda: frozenset(self.hosts),
+        }
+        self.site = Site(**{**values, **changes})
+        self.app = create_app(self.site)
+        self.ids: dict[str, str] = {}
+
+    def operate(self, name: str, parameters: dict[str, Any]) -> Any:
+        if name == "ledger.check":
+            with self.kit.store.read() as session:
+                return asdict(ledger.verify(session))
+        operations = {**pipeline_operations.OPERATIONS, **caseactions.OPERATIONS}
+        result = operations[name](self.kit.pipeline, parameters)
+        self.kit.work()
+        return result
+
+    def write(self, work: Callable[[Any], Any]) -> Any:
+        return self.kit.store.writer.run(work)
+
+    # -- what there is -----------------------------------------------------------------------------------------
+
+    def add_users(self) -> None:
+        """An account for each role, all with PASSWORD."""
+
+        def work(session: Any) -> None:
+            for name, roles in ROLES.items():
+                accounts.create_user(
+                    session,
+                    name=name,
+                    full_name=f"{name.title()} Berg",
+                    roles=roles,
+                    password=PASSWORD,
+                    password_hash=HASHED,
+                    actor="test",
+                    now=self.kit.now,
+                )
+
+        self.write(work)
+
+    def setup_code(self) -> str:
+        code: str = self.write(lambda session: store_setup_code(session, KEK, self.kit.now))
+        return code
+
+    def add_messages(self) -> None:
+        """Good, rejected and held orders, an XML order, an unreadable file, and an order that we sent."""
+        kit = self.kit
+        demo = FIXTURES / "demo" / "004010"
+        good = (demo / "850-01-plain.edi").read_bytes()
+        bad = (FIXTURES / "bad" / "unit-and-date-wrong.edi").read_bytes()
+        for back in (12, 9, 6, 5, 3, 2):
+            kit.now -= timedelta(days=back)
+            for n in range(1 + back % 4):
+                fresh = good.replace(b"0000", b"%04d" % (back * 10 + n), 1)
+                kit.receive(re.sub(rb"HR-\d+", b"HR-5%02d%02d0" % (back, n), fresh), message_id=f"<{back}.{n}@harbor>")
+                kit.work()
+            kit.now += timedelta(days=back)
+        kit.pass_time(minutes=1)
+        self.ids["good"] = self._received(good, "<good@harbor>")
+        self.ids["bad"] = self._received(bad, "<bad@harbor>")
+        self.ids["noise"] = self._received(b"\x00\x01 no order at all \xff" * 40, "<noise@harbor>")
+        self.ids["xml"] = self._received(b'<?xml version="1.0"?><Order><Id>1</Id><b>x</b></Order>', "<xml@harbor>")
+        kit.pass_time(minutes=17)
+
+    def _received(self, data: bytes, message_id: str) -> str:
+        transmission = self.kit.receive(data, message_id=message_id)
+        self.kit.work()
+        documents = self.kit.documents(transmission_id=transmission)
+        return documents[0].id if documents else transmission
+
+    # -- browsing ----------------------------------------------------------------------------------------------
+
+    def browser(self, name: str | None = None) -> Browser:
+        """A browser, logged in when a name is given."""
+        opened = Browser(self.app.test_client())
+        if name is not None:
+            answer = opened.post("/login", name=name, password=PASSWORD)
+            assert answer.status_code == 303, answer.text
+        return opened
+
+
+class Browser:
+    """The test client with what a browser does by itself: it keeps the form's token."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.client.get(path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+
+    def token(self, path: str = "/login") -> str:
+        """The CSRF token of a page's form."""
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.client.get(path, follow_redirects=True).text)
+        assert found is not None, path
+        return found[1]
+
+    def post(self, path: str, **form: Any) -> TestResponse:
+        """Send a form with its token."""
+        return self.client.post(path, data={"csrf_token": self.token(), **form})
+
+
+def texts(answer: TestResponse) -> str:
+    """A page's text without its markup and runs of blanks."""
+    return " ".join(re.sub(r"<[^>]*>", " ", answer.text).split())
