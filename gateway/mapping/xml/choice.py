@@ -54,8 +54,10 @@ def keeper(group: Group) -> Callable[[list[Any], list[int]], bool]:
         if settled.issuperset(numbers):
             return True
         if len(entries) == len(numbers) and known.issuperset(numbers):
-            pairs = zip(entries, numbers, strict=True)
-            if all(number in settled or _fits(entry, rules[number]) for entry, number in pairs):
+            for entry, number in zip(entries, numbers, strict=True):
+                if number not in settled and not _fits(entry, rules[number]):
+                    break
+            else:
                 return True
         return [rule.number if rule else 0 for rule in assign(group, entries)] == numbers
 

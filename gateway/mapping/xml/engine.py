@@ -34,8 +34,6 @@ from gateway.standards.edi.model import Finding
 
 __all__ = ["WrittenXml", "XmlMap", "compile_xml_map", "read_xml_document", "write_xml_document", "xml_coverage"]
 
-#: Children of the document element from which on garbage collection waits until the document is made.
-_LARGE: Final = 200
 _MIXED: Final = etree.XPath("descendant-or-self::*[*][text()[normalize-space()][preceding-sibling::*]]")
 
 
@@ -107,7 +105,7 @@ def read_xml_document(xmap: XmlMap, element: etree._Element, source: EnvelopeSou
     values and are not kept. The element is not changed.
     """
     element = _without_comments(element)
-    with _paused_collection(len(element) >= _LARGE):
+    with _paused_collection():
         values, state = _read(xmap, element)
         document = xmap.model.model_validate(values)
         document.extensions = extensions_of(state)
@@ -155,9 +153,9 @@ def _without_comments(element: etree._Element) -> etree._Element:
 
 
 @contextmanager
-def _paused_collection(large: bool) -> Iterator[None]:
-    """No garbage collection while a large document is made: nothing of it is garbage, and every pass looks at all."""
-    if not large or not gc.isenabled():
+def _paused_collection() -> Iterator[None]:
+    """No garbage collection while a document is made: nothing of it is garbage, and every pass looks at all."""
+    if not gc.isenabled():
         yield
         return
     gc.disable()

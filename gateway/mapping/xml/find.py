@@ -20,11 +20,12 @@ def finder(at: At, names: Names) -> Callable[[etree._Element], str | None]:
     key = names.attribute_key(at.attribute) if at.attribute else ""
 
     def find(element: etree._Element) -> str | None:
-        here: etree._Element | None = element
+        here = element
         for tag in tags:
-            here = _child(here, tag)
-            if here is None:
+            found = _child(here, tag)
+            if found is None:
                 return None
+            here = found
         text = here.get(key) if key else here.text or ""
         return text.strip(WHITE) if text is not None else None
 

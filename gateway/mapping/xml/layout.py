@@ -335,7 +335,8 @@ def _targets(rule: ElementRule) -> set[str]:
 def _settled(group: Group) -> tuple[frozenset[int], frozenset[int]]:
     """Rules before which no other fits an entry they read: those that always fit it, and those with tests of their
     own."""
-    settled, tested = set(), set()
+    settled: set[int] = set()
+    tested: set[int] = set()
     for index, rule in enumerate(group.rules):
         if _fixed(rule) and all(_excludes(other, rule) for other in group.rules[:index]):
             (tested if rule.where or rule.tests else settled).add(rule.number)

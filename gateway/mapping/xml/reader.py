@@ -10,7 +10,6 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.mapping.rules import Path
 from gateway.mapping.xml.choice import held, keeper
 from gateway.mapping.xml.find import taken_at
 from gateway.mapping.xml.leaves import CONSTANT, NOT_TAKEN, VALUE_TAKEN, Take, place_of, plain_field, take_leaf
@@ -29,6 +28,7 @@ from gateway.mapping.xml.notes import (
 from gateway.mapping.xml.places import Names
 from gateway.mapping.xml.plan import INNER, UNKNOWN, Edge, Frame, ListRule, Node, rank_of
 from gateway.mapping.xml.prices import finish_price
+from gateway.mapping.xml.quick import quick_entry_step
 from gateway.mapping.xml.steps import Step, choice_step, guarded_step, is_single, leaf_step, part_step, plain_step
 from gateway.mapping.xml.under import UnderReader
 from gateway.mapping.xml.values import WHITE
@@ -219,21 +219,24 @@ class _NodeReader:
         self, element: etree._Element, items: list[tuple[str, str]], frame: ReadFrame, state: ReadState
     ) -> bool:
         """Give each attribute to its rule; note the others, and amounts without their currency."""
+        if len(items) == 1 and not (self.expected and items[0][0] != self.lone):
+            return self._attribute(*items[0], element, frame, state)
         consumed = False
         for key, raw in items:
-            take = self.attributes.get(key)
-            taken = take(raw, element, frame, state) if take is not None else NOT_TAKEN
-            if taken == VALUE_TAKEN:
+            if self._attribute(key, raw, element, frame, state):
                 consumed = True
-            elif taken == NOT_TAKEN:
-                written = self.fixed.get(key, "")
-                state.notes.append((VALUE, frame, self.path, f"@{self.names.attribute(key)}", raw, written))
-        if len(items) == 1 and items[0][0] == self.lone:
-            return consumed
         for key, leaf in self.expected:
             if element.get(key) is None:
                 state.notes.append((VALUE, frame, self.path, f"@{leaf.attribute}", ABSENT, leaf))
         return consumed
+
+    def _attribute(self, key: str, raw: str, element: etree._Element, frame: ReadFrame, state: ReadState) -> bool:
+        take = self.attributes.get(key)
+        taken = take(raw, element, frame, state) if take is not None else NOT_TAKEN
+        if taken == NOT_TAKEN:
+            written = self.fixed.get(key, "")
+            state.notes.append((VALUE, frame, self.path, f"@{self.names.attribute(key)}", raw, written))
+        return taken == VALUE_TAKEN
 
     def _open(self, frame: ReadFrame) -> list[tuple[Values, int]]:
         """Objects that are read from this element beside the current one, each with its place in its list."""
@@ -241,7 +244,8 @@ class _NodeReader:
         for number, rule in self.slots:
             entry: Values = {}
             frame.targets[number] = entry
-            opened.append((entry, len(held(frame.targets[rule.group.slot], rule.group.items) or ())))
+            around = inside(frame.targets[rule.group.slot], rule.group.items[:-1])
+            opened.append((entry, len(around.get(rule.group.items[-1], ()))))
         return opened
 
     def _close(self, frame: ReadFrame, opened: list[tuple[Values, int]], state: ReadState) -> None:
@@ -299,7 +303,7 @@ def _step(edge: Edge, names: Names) -> Step:
     if edge.rule is not None and edge.rule.wrapper is not None:
         return _WrapperReader(edge.rule, edge.rule.wrapper, names).read
     if edge.rule is not None:
-        return _EntryReader(edge.rule, names).read
+        return quick_entry_step(edge.rule, names, _EntryReader(edge.rule, names).read)
     node = _NodeReader(edge.node, names)
     step: Step = node.read
     if node.is_leaf and not node.holds_elements and not node.slots and not node.ends:
@@ -324,6 +328,7 @@ class _EntryReader:
         self.rule = rule
         self.frame = FrameReader(rule.frame, names)
         self.width = rule.frame.width
+        self.slots: list[Any] = [None] * (self.width - 1 - len(rule.under))
         self.slot = rule.group.slot
         self.nested = rule.group.items[:-1]
         self.name = rule.group.items[-1]
@@ -336,7 +341,8 @@ class _EntryReader:
         """Read the element; False when it gives no value."""
         rule = self.rule
         entry: Values = {}
-        targets = [entry] if self.width == 1 else [entry, *({} for _ in range(self.width - 1))]
+        # Objects of `element: .` are made where they stand.
+        targets = [entry, *({} for _ in rule.under), *self.slots] if self.width > 1 else [entry]
         new = ReadFrame(targets, frame, rule, busy=self.frame.busy)
         if self.anchor:
             new.anchor = entry["anchor"] = state.anchor(self.anchor)
