@@ -13,6 +13,10 @@ from gateway.standards.xml.identify import PartyId
 __all__ = ["identify_document", "partner_named"]
 
 
+#: Identifiers that say where a document goes; the others may be those of a depot that the goods go to.
+_ADDRESSES = frozenset({"endpoint", "header", "credential"})
+
+
 def identify_document(
     pipeline: Pipeline, document: CheckedXmlDocument, authenticated: PartnerProfile | None
 ) -> Identified:
