@@ -92,7 +92,7 @@ def ship_notice(order: Mapping[str, Any], today: date, serial: int) -> Json:
         "loads": [{"packaging": "CTN25", "count": len(cartons)}],
         "references": [{"type": "bill_of_lading", "value": f"BL{serial:07d}"}],
         "dates": [{"type": "shipped", "date": today.isoformat()}],
-        "parties": [_bare(party) for party in order.get("parties", []) if party.get("role") == "ship_to"],
+        "parties": [_bare(party) for party in order.get("parties", []) if party.get("type") == "ship_to"],
         "units": [
             {
                 "level": "order",

@@ -61,7 +61,10 @@ def _checked(pipeline: Pipeline, document: CheckedXmlDocument, profile: PartnerP
         return Identified(profile, hold=Problem(ProblemKind.PARTNER_STATUS, sentence, profile.status.value))
     ours = our_keys(profile.ours, pipeline.company.xml_ids)
     named = {
-        key for each in document.identity.receiver if each.scheme for key in keys_of(each.kind, each.scheme, each.value)
+        key
+        for each in document.identity.receiver
+        if each.scheme and each.kind in _ADDRESSES
+        for key in keys_of(each.kind, each.scheme, each.value)
     }
     schemes = {key.partition(":")[0] for key in ours}
     comparable = {key for key in named if key.partition(":")[0] in schemes}

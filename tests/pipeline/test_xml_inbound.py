@@ -14,7 +14,8 @@ from tests.pipeline.pipelinekit import FIXTURES, Kit
 UBL = FIXTURES / "xml" / "ubl"
 CXML = FIXTURES / "xml" / "cxml"
 ORDER = (UBL / "Order" / "order-with-allowances.xml").read_bytes()
-NUMBER = "BE"
+CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
+CBC = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
 
 
 def befriend(kit: Kit, **changes: object) -> None:
@@ -130,6 +131,23 @@ def test_a_document_for_somebody_else_is_refused(kit: Kit) -> None:
     assert kit.posted() == []
     assert kit.case().fault == "unknown_receiver"
     assert names_of(kit.partner.payloads[0])["ResponseCode"][0] == "RE"
+
+
+def test_goods_that_go_to_a_depot_are_for_us_all_the_same(kit: Kit) -> None:
+    befriend(kit, ours={"xml": ["0088:5790000435975"]})
+    notice = etree.fromstring((UBL / "DespatchAdvice" / _first("DespatchAdvice")).read_bytes())
+    party = notice.find("{*}DeliveryCustomerParty/{*}Party")
+    assert party is not None
+    for tag in ("EndpointID", "PartyIdentification"):
+        for found in party.findall(f"{{*}}{tag}"):
+            party.remove(found)
+    depot = etree.Element(f"{{{CAC}}}PartyIdentification")
+    etree.SubElement(depot, f"{{{CBC}}}ID", schemeID="0088").text = "5790000435982"
+    party.insert(0, depot)
+    kit.receive(etree.tostring(notice))
+    kit.work()
+    (document,) = kit.documents(direction="in")
+    assert document.processing == "posted", [case.title for case in kit.cases()]
 
 
 @pytest.mark.parametrize(
