@@ -22,6 +22,7 @@ from gateway.partners import rules
 from gateway.partners.profile import PartnerProfile, validation_options
 from gateway.partners.xmlids import scheme_and_value
 from gateway.pipeline.context import SOFTWARE, Company
+from gateway.pipeline.hints import crossing_hints
 from gateway.pipeline.queueing import Numbers, envelope_for, group_for
 from gateway.resources import find
 from gateway.standards.edi.model import Finding
@@ -292,21 +293,7 @@ def _hints(document: Document, given: Given) -> CrossingHints:
     if profile is None:
         sender, receiver = _received(document.source)
         return CrossingHints(sender, receiver, given.currency, version=version, charset="extended")
-    ids = profile.ids
-    named = [*ids.peppol, *ids.xml, f"0088:{ids.gln}" if ids.gln else "", f"0060:{ids.duns}" if ids.duns else ""]
-    return CrossingHints(
-        ours=Party(name=given.company.name, ids=_ids(profile.ours.xml or given.company.xml_ids)),
-        theirs=Party(name=profile.name, ids=_ids(named)),
-        currency=given.currency or profile.xml.currency,
-        customization=profile.xml.customization_id,
-        profile=profile.xml.profile_id,
-        version=version,
-        charset=profile.envelope.charset,
-    )
-
-
-def _ids(texts: Iterable[str]) -> list[PartyId]:
-    return [_party_id(*scheme_and_value(text)) for text in texts if text]
+    return crossing_hints(given.company, profile, currency=given.currency, version=version)
 
 
 def _party_id(scheme: str, value: str) -> PartyId:

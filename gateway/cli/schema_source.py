@@ -90,6 +90,7 @@ def _from_zip(archive: Path) -> Iterator[_Found]:
             for name in _wanted(sorted(infos)):
                 with opened.open(infos[name]) as member:
                     yield _Found(name, _bounded(member.read(SCHEMA_LIMITS.max_bytes + 1), str(name)))
+    # zipfile raises the last two for a compression that it does not know and for a file with a password.
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise CommandError(f"{archive.name} cannot be unpacked: {error}.", fix="Download it again.") from error
 

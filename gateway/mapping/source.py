@@ -16,7 +16,7 @@ import yaml
 
 from gateway.mapping.errors import MapError, nearest
 
-__all__ = ["RULES", "SECTIONS", "Rows", "Source", "Table", "load_source"]
+__all__ = ["RULES", "SECTIONS", "Rows", "Source", "Table", "load_source", "shared_tables"]
 
 #: Sections of an X12 map; a map of XML documents has the one section `rules`.
 SECTIONS = ("header", "detail", "summary")
@@ -108,6 +108,13 @@ class _Reading:
     def __init__(self) -> None:
         self.hash = hashlib.sha256()
         self.files: list[Path] = []
+
+
+def shared_tables(path: Path) -> dict[str, Table]:
+    """The code tables of a shared file, every scalar as text. Raises MapError when it is not such a file."""
+    top = _read(path, _Reading())
+    _check_keys(top, _SHARED_KEYS, "a shared file")
+    return dict(_table(top, "tables"))
 
 
 def _load(path: Path, digest: _Reading, chain: list[Path]) -> Source:

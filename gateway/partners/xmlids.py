@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.partners.identity import OurIds, PartnerIds
 
-__all__ = ["keys_of", "our_keys", "partner_keys", "scheme_and_value", "xml_claims"]
+__all__ = ["keys_of", "our_keys", "partner_keys", "partner_texts", "scheme_and_value", "xml_claims"]
 
 #: Scheme or domain, in lower case → the code under which we compare (ISO 6523 ICD where there is one).
 _SCHEMES: Final[Mapping[str, str]] = {
@@ -72,6 +72,12 @@ def xml_claims(ids: PartnerIds) -> Iterator[tuple[str, tuple[str | int, ...], st
         if entry[0] not in seen:
             seen.add(entry[0])
             yield entry
+
+
+def partner_texts(ids: PartnerIds) -> list[str]:
+    """Identifiers of a profile for its documents, "scheme:value", in their order; those of cXML stand in a header."""
+    registered = [f"0088:{ids.gln}" if ids.gln else "", f"0060:{ids.duns}" if ids.duns else ""]
+    return list(dict.fromkeys(text for text in (*ids.peppol, *ids.xml, *registered) if text))
 
 
 def partner_keys(ids: PartnerIds) -> list[str]:

@@ -19,9 +19,7 @@ from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.standards.x12.codes import TA105_TEXT
 from gateway.standards.x12.reconcile import GroupAcknowledgment
 from gateway.standards.x12.transmission import Ta1
-from gateway.standards.xml.limits import XmlLimits
-from gateway.standards.xml.parsing import XmlRefused, parse_xml
-from gateway.standards.xml.reconcile import XmlAcknowledgment, read_acknowledgement_xml
+from gateway.standards.xml.reconcile import XmlAcknowledgment, read_response
 
 __all__ = ["reconcile", "reconcile_response"]
 
@@ -32,7 +30,6 @@ _STATES = {
     "P": Acknowledgement.ACCEPTED_WITH_ERRORS,
 }
 _XML_LETTERS = {"accepted": "A", "accepted_with_errors": "E", "rejected": "R"}
-_RESPONSE_LIMITS = XmlLimits(max_bytes=1024 * 1024, max_elements=10_000, max_documents=1)
 _OPEN = (Acknowledgement.AWAITED, Acknowledgement.OVERDUE, Acknowledgement.NOT_EXPECTED)
 
 
@@ -136,13 +133,11 @@ def reconcile_response(
     session: Session, partner: PartnerProfile, sent: Transmission, body: bytes, now: datetime
 ) -> None:
     """The cXML Response on the connection that carried a transmission: it answers every document of it."""
-    try:
-        found = read_acknowledgement_xml(parse_xml(body, _RESPONSE_LIMITS).root)
-    except XmlRefused:
+    response = read_response(body)
+    if response is None:
         return  # not an answer about the document: the delivery axis says what came
-    for one in found:
-        for document in session.scalars(select(Document).where(Document.transmission_id == sent.id)):
-            _acknowledged_xml(session, partner, document, one, now)
+    for document in session.scalars(select(Document).where(Document.transmission_id == sent.id)):
+        _acknowledged_xml(session, partner, document, response, now)
 
 
 def _is_of_our_answers(session: Session, partner: PartnerProfile, control: str) -> bool:

@@ -17,7 +17,7 @@ from gateway.messages.axes import Processing
 from gateway.messages.models import Document, Transmission
 from gateway.messages.queries_cases import case_card, waiting_documents, waiting_transmissions
 from gateway.pipeline.context import Pipeline
-from gateway.pipeline.inbound import duplicate_of, key_holder
+from gateway.pipeline.inbounddocuments import duplicate_of, key_holder
 from gateway.pipeline.plan import plan_transmission, too_large
 from gateway.pipeline.planned import PlannedDocument, TransmissionPlan
 from gateway.store import payloads

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from gateway.documents import Document as BusinessDocument
 from gateway.documents import business_key, dump_document
 from gateway.mapping import CompiledMap, MapError, MappingError, WrittenSet, load_map, write_document
-from gateway.mapping.crossing import CrossingHints, cross
+from gateway.mapping.crossing import cross
 from gateway.partners import rules
 from gateway.partners.profile import PartnerProfile, validation_options
 from gateway.pipeline.context import Company, Pipeline
+from gateway.pipeline.hints import crossing_hints
 from gateway.pipeline.outgoing import Outgoing, Prepared, Reason, RefusedError, addressed
 from gateway.pipeline.queueing import Numbers, envelope_for, group_for, take_numbers
 from gateway.pipeline.totals import with_total
@@ -53,7 +54,7 @@ def prepare_x12(
     filled, doubts = with_total(filled)
     try:
         if filled.source is not None and filled.source.standard != "x12":
-            crossed = cross(filled, "x12", CrossingHints(version=_release(version)))
+            crossed = cross(filled, "x12", crossing_hints(pipeline.company, profile, version=_release(version)))
             written, doubts = write_document(cmap, crossed.document), doubts + list(crossed.findings)
         else:
             written = write_document(cmap, filled)

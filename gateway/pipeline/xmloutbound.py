@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from gateway.documents import Document as BusinessDocument
 from gateway.documents import business_key, dump_document
-from gateway.documents.parties import Party, PartyId
 from gateway.mapping import MapError, MappingError, load_map
-from gateway.mapping.crossing import CrossingHints, cross
+from gateway.mapping.crossing import cross
 from gateway.mapping.xml import XmlMap, write_xml_document
 from gateway.partners import rules
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.xmlids import scheme_and_value
-from gateway.pipeline.context import SOFTWARE, Company, Pipeline
+from gateway.pipeline.context import SOFTWARE, Pipeline
+from gateway.pipeline.hints import crossing_hints
 from gateway.pipeline.ordermessages import with_order_messages
 from gateway.pipeline.outgoing import Outgoing, Prepared, Reason, RefusedError, addressed
 from gateway.pipeline.totals import with_total
@@ -32,9 +32,6 @@ from gateway.standards.xml.parsing import serialise
 
 __all__ = ["prepare_xml"]
 
-#: Scheme of an identifier → our word for it in a party of a document.
-_SCHEME_WORDS = {"0088": "gln", "0060": "duns"}
-
 
 def prepare_xml(
     pipeline: Pipeline, profile: PartnerProfile, document: BusinessDocument, digest: str, parent_id: str | None
@@ -46,7 +43,7 @@ def prepare_xml(
     filled, doubts = with_total(filled)
     known = with_order_messages(pipeline, profile, filled) if family == "cxml" else filled
     try:
-        crossed = cross(known, family, _hints(pipeline.company, profile))
+        crossed = cross(known, family, crossing_hints(pipeline.company, profile))
         cmap = _map(pipeline, profile, family, crossed.set_id)
         written = write_xml_document(cmap, crossed.document)
     except MappingError as error:
@@ -85,36 +82,6 @@ def prepare_xml(
         findings=findings,
         build=build,
     )
-
-
-def _hints(company: Company, profile: PartnerProfile) -> CrossingHints:
-    """What the profile knows and the document may lack: both parties, the currency, the process."""
-    ours = profile.ours.xml or company.xml_ids
-    theirs = profile.ids
-    duns, gln = theirs.duns, theirs.gln
-    known = [*theirs.peppol, *theirs.xml, f"0088:{gln}" if gln else "", f"0060:{duns}" if duns else ""]
-    return CrossingHints(
-        ours=_party(company.name, list(ours)),
-        theirs=_party(profile.name, [text for text in known if text]),
-        currency=profile.xml.currency,
-        customization=profile.xml.customization_id,
-        profile=profile.xml.profile_id,
-    )
-
-
-def _party(name: str, identifiers: list[str]) -> Party:
-    """A party as the profile knows it; the first identifier with a scheme is its electronic address too (Peppol)."""
-    addresses = [_party_id(text) for text in identifiers if scheme_and_value(text)[0].isdigit()]
-    return Party(
-        name=name,
-        ids=[_party_id(text) for text in identifiers],
-        endpoint=addresses[0] if addresses else None,
-    )
-
-
-def _party_id(text: str) -> PartyId:
-    scheme, value = scheme_and_value(text)
-    return PartyId(scheme=_SCHEME_WORDS.get(scheme), code=scheme or None, value=value)
 
 
 def _map(pipeline: Pipeline, profile: PartnerProfile, family: str, set_id: str) -> XmlMap:

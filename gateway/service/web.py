@@ -81,6 +81,7 @@ class StaffPages:
             partners=self._partners,
             work=self._work,
             hosts=self._hosts,
+            home=settings.paths.home,
             secure=secure,
             behind_proxy=settings.web.public_url is not None,
             require_totp=settings.web.require_totp,

@@ -56,7 +56,6 @@ def create_app(site: Site) -> Flask:
     app.jinja_env.globals["asset"] = _asset
     for family in FAMILIES:
         app.register_blueprint(family)
-    app.before_request(_raise_upload_limit)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failure)
@@ -79,11 +78,6 @@ def _asset(name: str) -> str:
     """The address of a static file, which changes with its content."""
     digest = hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"
-
-
-def _raise_upload_limit() -> None:
-    if request.path.startswith(UPLOADS):
-        request.max_content_length = MAX_UPLOAD
 
 
 def _csrf_error(_error: CSRFError) -> Any:

@@ -1,4 +1,4 @@
-"""Which working directory the pages serve: the one that the database of the site belongs to."""
+"""Where the gateway of the pages lives: its settings and its database file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from gateway.settings import SETTINGS_FILE, Settings, SettingsError, load_settings
+from gateway.settings import Settings, SettingsError, load_settings
 from gateway.web.site import Site
 
 __all__ = ["database_file", "own_settings"]
@@ -22,12 +22,8 @@ def database_file(site: Site) -> Path | None:
 
 
 def own_settings(site: Site) -> Settings | None:
-    """The settings in the nearest folder around the database; None where there are none, or not in order."""
-    file = database_file(site)
-    for folder in file.parents if file else ():
-        if (folder / SETTINGS_FILE).is_file():
-            try:
-                return load_settings(folder)
-            except SettingsError:
-                return None
-    return None
+    """The settings of the working directory; None where there is none, or they are not in order."""
+    try:
+        return None if site.home is None else load_settings(site.home)
+    except SettingsError:
+        return None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 from flask import current_app
@@ -49,6 +50,8 @@ class Site:
     work: Callable[[], dict[str, Any]]
     #: "host:port" values that a request may name in its Host header.
     hosts: Callable[[], frozenset[str]]
+    #: The working directory that the pages belong to; None where they have none.
+    home: Path | None = None
     #: True when browsers reach us by TLS: cookies are bound to it.
     secure: bool = False
     #: True when a proxy on this machine stands before us: the last X-Forwarded-For is the browser's address.

@@ -149,7 +149,7 @@ def test_schemas_that_do_harm_or_nothing_are_not_added(home, tmp_path, text, com
     assert added(home) == []
 
 
-@pytest.mark.parametrize("name", ["../out.xsd", "/tmp/out.xsd", "a/../../out.xsd", "a\\..\\out.xsd", "C:out.xsd"])
+@pytest.mark.parametrize("name", ["../out.xsd", "/elsewhere/out.xsd", "a/../../out.xsd", "a\\..\\out.xsd", "C:out.xsd"])
 def test_a_zip_file_cannot_write_elsewhere(home, tmp_path, name):
     with zipfile.ZipFile(tmp_path / "slip.zip", "w") as archive:
         archive.writestr(zipfile.ZipInfo(name), TYPES)

@@ -13,12 +13,13 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from as2kit import NOW, ORDER, Directory, Inbox, Reactor, delivery, identity, live, ours, receiver
+from as2kit import NOW, ORDER, Directory, Inbox, delivery, identity, live, ours, receiver
 
 from gateway.messages.ports import Outcome
 from gateway.transports.as2.building import Protection, ReceiptWish
 from gateway.transports.as2.client import As2Delivery, ReceiptSender
 from gateway.transports.as2.opening import OpenPolicy
+from tests.transports.reactorkit import Reactor
 
 pytestmark = pytest.mark.real
 PEER = Path(__file__).with_name("pyas2_peer.py")

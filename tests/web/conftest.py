@@ -11,7 +11,7 @@ import pytest
 from gateway.store.engine import open_store
 from gateway.store.migrations import upgrade
 from tests.pipeline.pipelinekit import Kit
-from tests.transports.http.httpkit import Reactor
+from tests.transports.reactorkit import Reactor
 from tests.web.webkit import WebKit
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.web.app import MAX_BODY
 from gateway.web.server import WebServer, run_wsgi
-from tests.transports.http.httpkit import Reactor
+from tests.transports.reactorkit import Reactor
 from tests.web.webkit import PASSWORD, WebKit
 
 

@@ -53,6 +53,7 @@ class WebKit:
             "partners": lambda: [PartnerName("harbor", "Harbor Retail", "Europe/Berlin")],
             "work": lambda: {"waiting": 0, "running": 0, "failed": 0, "oldest_seconds": None},
             "hosts": lambda: frozenset(self.hosts),
+            "home": kit.home,
         }
         self.site = Site(**{**values, **changes})
         self.app = create_app(self.site)

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-import yaml
 from pydantic import BaseModel
 
 from gateway.documents import Document, Extension
 from gateway.documents.base import Code
 from gateway.mapping.crossing.values import Report
-from gateway.mapping.errors import MapError
+from gateway.mapping.source import shared_tables
 from gateway.mapping.spelling import segment_from_json
 from gateway.resources import find
 
@@ -25,13 +24,9 @@ PAIRS: Final = (("type", "code"), ("scheme", "code"), ("scheme", "qualifier"), (
 @lru_cache(maxsize=8)
 def tables_of(standard: str) -> Mapping[str, Mapping[str, str]]:
     """The code tables that the maps of a standard share: table → code → word, the first word where it has several."""
-    path = find(f"maps/{standard}/common/codes.yaml")
-    raw: dict[str, Any] = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506 - every scalar is a text
-    if not isinstance(raw.get("tables"), dict):
-        raise MapError("it has no tables.", str(path))
     return {
         name: {code: word if isinstance(word, str) else word[0] for code, word in table.items()}
-        for name, table in raw["tables"].items()
+        for name, table in shared_tables(find(f"maps/{standard}/common/codes.yaml")).items()
     }
 
 

@@ -8,9 +8,10 @@ from typing import Final, Literal
 
 from lxml import etree
 
-from gateway.standards.xml.parsing import local_name
+from gateway.standards.xml.limits import XmlLimits
+from gateway.standards.xml.parsing import XmlRefused, local_name, parse_xml
 
-__all__ = ["AckResponse", "XmlAcknowledgment", "read_acknowledgement_xml"]
+__all__ = ["AckResponse", "XmlAcknowledgment", "read_acknowledgement_xml", "read_response"]
 
 AckResponse = Literal["accepted", "accepted_with_errors", "rejected"]
 
@@ -26,6 +27,8 @@ _UBL_RESPONSE: Final[Mapping[str, AckResponse]] = {
 }
 #: Where a cXML envelope holds an answer.
 _CXML_ANSWERS: Final = ("Response", "Request/StatusUpdateRequest", "Message/StatusUpdateRequest")
+#: A Response is a few hundred bytes; what is larger is none.
+_RESPONSE_LIMITS: Final = XmlLimits(max_bytes=1024 * 1024, max_elements=10_000, max_documents=1)
 #: From this code on, the same document may be taken another time.
 _FIRST_TEMPORARY: Final = 500
 #: Texts of a received answer that are kept, and their characters.
@@ -66,6 +69,15 @@ def read_acknowledgement_xml(element: etree._Element) -> tuple[XmlAcknowledgment
     if local_name(element) not in ("Response", "StatusUpdateRequest") or (status := element.find("Status")) is None:
         return ()
     return (_read_status(element, status),)
+
+
+def read_response(body: bytes) -> XmlAcknowledgment | None:
+    """What the answer on a connection says when it is a cXML Response; None when it is none."""
+    try:
+        found = read_acknowledgement_xml(parse_xml(body, _RESPONSE_LIMITS).root)
+    except XmlRefused:
+        return None
+    return found[0] if found else None
 
 
 def _read_status(element: etree._Element, status: etree._Element) -> XmlAcknowledgment:

@@ -6,18 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.messages.ports import Answer, Delivery, DeliveryOutcome, Outcome, PreparedWire
-from gateway.standards.xml.limits import XmlLimits
-from gateway.standards.xml.parsing import XmlRefused, parse_xml
-from gateway.standards.xml.reconcile import XmlAcknowledgment, read_acknowledgement_xml
+from gateway.standards.xml.reconcile import read_response
 from gateway.transports.as2.post import HttpAnswer, PostError, post
 
-__all__ = ["HttpDelivery", "HttpTarget", "response_in"]
+__all__ = ["HttpDelivery", "HttpTarget"]
 
 _TRY_AGAIN = frozenset({408, 425, 429})
 #: cXML Status of a request whose sender was not believed: nobody looked at the document.
 _SHUT = frozenset({"401", "403"})
-#: An answer is a few hundred bytes; what is larger is no Response.
-_LIMITS = XmlLimits(max_bytes=1024 * 1024, max_elements=10_000, max_documents=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +60,6 @@ class HttpDelivery:
         return _judge(wire, answer)
 
 
-def response_in(body: bytes) -> XmlAcknowledgment | None:
-    """What a cXML Response says; None for an answer that is none."""
-    try:
-        found = read_acknowledgement_xml(parse_xml(body, _LIMITS).root)
-    except XmlRefused:
-        return None
-    return found[0] if found else None
-
-
 def _judge(wire: PreparedWire, answer: HttpAnswer) -> DeliveryOutcome:
     evidence = Answer(answer.status, answer.headers, answer.body)
     status = answer.status
@@ -84,7 +71,7 @@ def _judge(wire: PreparedWire, answer: HttpAnswer) -> DeliveryOutcome:
         return DeliveryOutcome(Outcome.FAILED, sentence, status, evidence)
     if b"<cXML" not in wire.body[:4096]:
         return DeliveryOutcome(Outcome.CONFIRMED, f"The partner's server took it (HTTP {status}).", status, evidence)
-    response = response_in(answer.body)
+    response = read_response(answer.body)
     if response is None:
         sentence = (
             f"The partner's server answered HTTP {status} without a cXML Response; whether it has the document is not "

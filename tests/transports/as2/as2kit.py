@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +22,7 @@ from gateway.transports.as2.identity import Identity, load_own_key, make_identit
 from gateway.transports.as2.receive import As2Receiver, HttpRequest
 from gateway.transports.as2.relationship import As2Relationship
 from gateway.transports.as2.server import As2Server, ServerLimits
+from tests.transports.reactorkit import Reactor
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ORDER = (
@@ -212,41 +210,6 @@ def delivery(payload: bytes = ORDER, transport_id: str = "<out-1@seller.example>
 def sha256(data: bytes) -> str:
     """Hex digest."""
     return hashlib.sha256(data).hexdigest()
-
-
-class Reactor:
-    """A Twisted reactor of its own on a thread; nothing global is installed."""
-
-    def __init__(self) -> None:
-        ready: Future[Any] = Future()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
-        self._thread.start()
-        self.reactor = ready.result(20)
-
-    @staticmethod
-    def _run(ready: Future[Any]) -> None:
-        from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-
-        reactor = AsyncioSelectorReactor(asyncio.new_event_loop())
-        reactor.callWhenRunning(ready.set_result, reactor)
-        reactor.run(installSignalHandlers=False)
-
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a function in the reactor's thread; waits for a Deferred it returns."""
-        from twisted.internet.defer import maybeDeferred
-
-        result: Future[Any] = Future()
-
-        def run() -> None:
-            done = maybeDeferred(function, *arguments)
-            done.addCallbacks(result.set_result, lambda failure: result.set_exception(failure.value))
-
-        self.reactor.callFromThread(run)
-        return result.result(20)
-
-    def stop(self) -> None:
-        self.reactor.callFromThread(self.reactor.stop)
-        self._thread.join(20)
 
 
 @contextmanager

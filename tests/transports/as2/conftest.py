@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 @pytest.fixture(scope="session")
 def reactor():
-    from as2kit import Reactor
+    from tests.transports.reactorkit import Reactor
 
     running = Reactor()
     yield running

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,42 +21,9 @@ from cryptography.x509.oid import NameOID
 from gateway.messages.ids import derived_id
 from gateway.messages.ports import Answer, Receipt, Received
 from gateway.transports.http import HttpAccount, HttpReceiver, HttpServer
+from tests.transports.reactorkit import Reactor
 
 TOKEN = "t0ken-of-the-partner"
-
-
-class Reactor:
-    """A Twisted reactor of its own on a thread; nothing global is installed."""
-
-    def __init__(self) -> None:
-        ready: Future[Any] = Future()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
-        self._thread.start()
-        self.reactor = ready.result(20)
-
-    @staticmethod
-    def _run(ready: Future[Any]) -> None:
-        from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-
-        reactor = AsyncioSelectorReactor(asyncio.new_event_loop())
-        reactor.callWhenRunning(ready.set_result, reactor)
-        reactor.run(installSignalHandlers=False)
-
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        from twisted.internet.defer import maybeDeferred
-
-        result: Future[Any] = Future()
-
-        def run() -> None:
-            done = maybeDeferred(function, *arguments)
-            done.addCallbacks(result.set_result, lambda failure: result.set_exception(failure.value))
-
-        self.reactor.callFromThread(run)
-        return result.result(20)
-
-    def stop(self) -> None:
-        self.reactor.callFromThread(self.reactor.stop)
-        self._thread.join(20)
 
 
 class Inbound:

@@ -25,7 +25,8 @@ from gateway.transports.http import HttpAccount, HttpReceiver, HttpServer, Store
 from gateway.transports.http.access import opens
 from gateway.transports.http.receive import RequestHead
 from gateway.transports.http.server import ServerLimits, TlsFiles
-from tests.transports.http.httpkit import TOKEN, Access, Inbound, Reactor, certificate, live, post
+from tests.transports.http.httpkit import TOKEN, Access, Inbound, certificate, live, post
+from tests.transports.reactorkit import Reactor
 
 DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
 HARBOR = HttpAccount("harbor", (DIGEST,), max_body_bytes=200_000)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.transports.http.httpkit import Reactor
+from tests.transports.reactorkit import Reactor
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.messages.ports import Answer
 from gateway.transports.httpserver import BoundedChannel, BoundedFactory, BoundedRequest, Listener, ServerLimits
-from tests.transports.http.httpkit import Reactor
+from tests.transports.reactorkit import Reactor
 
 
 class EchoRequest(BoundedRequest):

@@ -14,7 +14,7 @@ import pytest
 from gateway.store.engine import open_store
 from gateway.web.server import WebServer
 from tests.pipeline.pipelinekit import Kit
-from tests.transports.http.httpkit import Reactor
+from tests.transports.reactorkit import Reactor
 from tests.web.webkit import WebKit
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""

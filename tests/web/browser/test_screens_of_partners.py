@@ -16,7 +16,7 @@ from gateway.store.engine import open_store
 from gateway.web.server import WebServer
 from gateway.workdir import make_working_directory
 from tests.pipeline.pipelinekit import FIXTURES, HARBOR, NOW, Kit
-from tests.transports.http.httpkit import Reactor
+from tests.transports.reactorkit import Reactor
 from tests.web.browser.test_screens import look
 from tests.web.webkit import PASSWORD, WebKit
 
