@@ -39,6 +39,11 @@ def take_schema_files(source: Path, target: Path) -> int:
     elif zipfile.is_zipfile(source):
         found = _from_zip(source)
     elif source.is_file():
+        if source.suffix != ".xsd":
+            raise CommandError(
+                f"{source.name} is neither a schema file (.xsd) nor a ZIP file.",
+                fix="Name the folder, ZIP file or .xsd file with the schemas.",
+            )
         found = iter([_Found(PurePosixPath(source.name), _bounded(source.read_bytes(), source.name))])
     else:
         raise CommandError(f"There is no file or folder {source}.", code=2, fix="Check the name.")

@@ -337,7 +337,8 @@ def _staging(target: Path) -> Iterator[Path]:
     try:
         folder = tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise BackupError(f"The backup {target} was not made: {_reason(error)}. Check the folder.") from error
+        reason = f"nothing can be written to the folder {target.parent} ({error.strerror or error})"
+        raise BackupError(f"The backup {target} was not made: {reason}. Name one that exists.") from error
     try:
         yield Path(folder)
     finally:

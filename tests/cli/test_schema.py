@@ -172,6 +172,14 @@ def test_links_are_not_followed(home, tmp_path):
     assert "holds no .xsd file" in run("add", tmp_path / "links", "--dir", home).output
 
 
+def test_a_file_of_another_kind_is_refused_by_its_name(home, tmp_path):
+    (tmp_path / "order.xml").write_text("<Order/>")
+    result = run("add", tmp_path / "order.xml", "--dir", home)
+    assert result.exit_code == 1
+    assert "order.xml is neither a schema file (.xsd) nor a ZIP file." in result.output
+    assert added(home) == []
+
+
 def test_a_zip_bomb_is_cut_short(home, tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.xsd", b" " * (11 * 1024 * 1024))

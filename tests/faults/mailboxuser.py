@@ -34,7 +34,7 @@ class Mailbox:
     address: Callable[[], Awaitable[str]]
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[asyncssh.SFTPClient]:
+    async def session(self) -> AsyncIterator[Connected]:
         """One connection with one session, ended in good order when nothing breaks it."""
         server = urlsplit(await self.address())
         connection = await asyncssh.connect(
@@ -48,7 +48,24 @@ class Mailbox:
             agent_path=None,
         )
         async with connection, connection.start_sftp_client() as sftp:
-            yield sftp
+            yield Connected(connection, sftp)
+
+
+@dataclass(frozen=True)
+class Connected:
+    """An open session with its connection."""
+
+    connection: asyncssh.SSHClientConnection
+    sftp: asyncssh.SFTPClient
+
+    async def close(self, file: asyncssh.SFTPClientFile) -> None:
+        """Close a file; returns when the server has answered OK, raises ``SFTPConnectionLost`` when it cannot any more.
+
+        asyncssh's own ``close`` sends nothing, and returns as if all were well, when the connection has ended before.
+        """
+        if self.connection.is_closed():
+            raise asyncssh.SFTPConnectionLost("the connection ended before the file was closed")
+        await file.close()
 
 
 class _Pinned(asyncssh.SSHClient):
@@ -94,10 +111,10 @@ async def upload(mailbox: Mailbox, orders: Orders, *, batch: int, may_go_on: Cal
     waiting = list(orders.files)
     while waiting:
         try:
-            async with mailbox.session() as sftp:
+            async with mailbox.session() as session:
                 for name in waiting[:batch]:
                     await may_go_on()
-                    await _put(sftp, f"in/{name}", orders.files[name])
+                    await _put(session, f"in/{name}", orders.files[name])
                     waiting.remove(name)
                     orders.done.append(name)
         except LOST:
@@ -105,24 +122,24 @@ async def upload(mailbox: Mailbox, orders: Orders, *, batch: int, may_go_on: Cal
             orders.again += 1
 
 
-async def _put(sftp: asyncssh.SFTPClient, path: str, body: bytes) -> None:
+async def _put(session: Connected, path: str, body: bytes) -> None:
     """Write in four parts, so that a death may come between them; returns when the CLOSE was answered OK."""
-    file = await sftp.open(path, "wb")
+    file = await session.sftp.open(path, "wb")
     part = -(-len(body) // 4)
     for start in range(0, len(body), part):
         await file.write(body[start : start + part], start)
-    await file.close()
+    await session.close(file)
 
 
 async def collect(mailbox: Mailbox, answers: Answers, *, enough: Callable[[], bool]) -> None:
     """Fetch what is offered, session after session, until it is ``enough``."""
     while not enough():
         try:
-            async with mailbox.session() as sftp:
-                offered = [name for name in await _files(sftp) if not name.startswith(".")]
+            async with mailbox.session() as session:
+                offered = [name for name in await _files(session.sftp) if not name.startswith(".")]
                 answers.offered_again += [name for name in offered if answers.told[name]]
                 for name in offered:
-                    await _get(sftp, name, answers)
+                    await _get(session, name, answers)
         except LOST:
             answers.broken += 1
         else:
@@ -133,15 +150,15 @@ async def _files(sftp: asyncssh.SFTPClient) -> list[str]:
     return [str(entry.filename) async for entry in sftp.scandir("out") if entry.attrs.permissions & 0o100000]
 
 
-async def _get(sftp: asyncssh.SFTPClient, name: str, answers: Answers) -> None:
+async def _get(session: Connected, name: str, answers: Answers) -> None:
     """Read all of a file and close it; every step is noted when it is certain, not before."""
-    file = await sftp.open(f"out/{name}", "rb")
+    file = await session.sftp.open(f"out/{name}", "rb")
     size = (await file.stat()).size
     body = await file.read()
     assert len(body) == size
     if answers.files.setdefault(name, body) != body:
         answers.changed.append(name)
     answers.untold.add(name)
-    await file.close()
+    await session.close(file)
     answers.untold.discard(name)
     answers.told[name] += 1

@@ -34,7 +34,7 @@ def fill_currency(document: Document, hints: CrossingHints, report: Report) -> N
     if hints.currency is None:
         message = (
             "XML names the currency beside every amount, and the document names none. "
-            "Fill it in, or set xml.currency in the partner's profile."
+            "Fill it in, set xml.currency in the partner's profile, or give --currency to `gateway convert`."
         )
         report.problem("currency", message)
         return
