@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+import gateway.messages.corrections
 import gateway.messages.models
 import gateway.partners.models
 import gateway.staff.models
