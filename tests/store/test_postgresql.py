@@ -19,6 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+import gateway.messages.corrections
 import gateway.messages.models
 import gateway.partners.models
 import gateway.store.secrets
