@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gateway.partners.profile import PartnerProfile
-    from gateway.standards.edi.options import ValidationOptions
+    from gateway.standards.x12.check import OptionsFor
 
 __all__ = [
     "CommandError",
@@ -31,6 +31,7 @@ __all__ = [
     "fail",
     "find_dir",
     "json_option",
+    "near_workdir",
     "partner_profile",
     "print_json",
     "print_table",
@@ -180,14 +181,26 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     out.print(table, soft_wrap=False)
 
 
-def validation_options_for_partner(name: str, directory: Path | str | None = None) -> ValidationOptions:
-    """How a partner's documents are checked: ``name`` is a partner's code, or a partner file (``*.yaml``).
+def validation_options_for_partner(name: str, directory: Path | str | None = None) -> OptionsFor:
+    """How a partner's sets are checked: ``name`` is a partner's code, or a partner file (``*.yaml``).
 
-    Fails with a sentence when there is no such partner or file.
+    Guides are looked for in the working directory that is named or near. Fails with a sentence when there is no such
+    partner or file; what is returned fails so for a guide that cannot be used.
     """
-    from gateway.partners.profile import validation_options
+    from gateway.partners.guides import options_by_set
 
-    return validation_options(partner_profile(name, directory))
+    by_set = options_by_set(partner_profile(name, directory), "in", near_workdir(directory))
+    return lambda _interchange, _group, raw_set: by_set(raw_set.set_id)
+
+
+def near_workdir(directory: Path | str | None) -> Path | None:
+    """The working directory if one is named or near; None for what is packaged only. Fails when a named one is none."""
+    try:
+        return find_dir(directory)
+    except CommandError:
+        if directory is not None:
+            raise
+        return None
 
 
 def partner_profile(name: str, directory: Path | str | None = None) -> PartnerProfile:

@@ -19,7 +19,8 @@ from gateway.mapping.crossing import SET_OF_KIND, CrossingHints, cross
 from gateway.mapping.x12_convert import Plain, documents_from_x12, x12_from_documents
 from gateway.mapping.xml.convert import CxmlEnvelope, documents_from_xml, xml_from_documents
 from gateway.partners import rules
-from gateway.partners.profile import PartnerProfile, validation_options
+from gateway.partners.guides import options_by_set
+from gateway.partners.profile import PartnerProfile
 from gateway.partners.xmlids import scheme_and_value
 from gateway.pipeline.context import SOFTWARE, Company
 from gateway.pipeline.hints import crossing_hints
@@ -89,8 +90,8 @@ def documents_of(data: bytes, given: Given) -> Conversion:
         return Conversion(read.documents, complaints=read.complaints, findings=read.findings)
     options_of = None
     if given.profile is not None:
-        checks = validation_options(given.profile)
-        options_of = lambda *_envelope: checks  # noqa: E731 - one value for every envelope
+        by_set = options_by_set(given.profile, "in", given.workdir)
+        options_of = lambda _interchange, _group, raw_set: by_set(raw_set.set_id)  # noqa: E731
     found = documents_from_x12(
         data, options=options_of, only_set=given.set_id, version=given.version, workdir=given.workdir
     )
@@ -195,8 +196,11 @@ def _check_x12(result: Conversion, given: Given) -> None:
     if not result.data or not any(each.source and each.source.standard != "x12" for each in result.documents):
         return  # X12 goes out as it came in; what the back office says is its own
     profile = given.profile
-    options = replace(validation_options(profile), charset=profile.envelope.charset) if profile else None
-    checked = check_transmission(result.data, (lambda *_: options) if options is not None else None)
+    options_of = None
+    if profile is not None:
+        by_set, charset = options_by_set(profile, "out", given.workdir), profile.envelope.charset
+        options_of = lambda _interchange, _group, raw_set: replace(by_set(raw_set.set_id), charset=charset)  # noqa: E731
+    checked = check_transmission(result.data, options_of)
     sets = (one for interchange in checked.interchanges for group in interchange.groups for one in group.sets)
     for one in sets:
         if not one.accepted:

@@ -18,7 +18,7 @@ from gateway.cli.common import clean, console, dir_option, find_dir, json_option
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gateway.standards.edi.options import ValidationOptions
+    from gateway.standards.x12.check import OptionsFor
     from gateway.standards.xml.check import XmlCheckOptions
 
 __all__ = ["inspect_command"]
@@ -77,7 +77,7 @@ def inspect_command(
     sys.exit(2 if unopened else 0 if all(result["verdict"] in _GOOD for result in results) else 1)
 
 
-def _partner_options(partner: str | None, directory: Path | None) -> ValidationOptions | None:
+def _partner_options(partner: str | None, directory: Path | None) -> OptionsFor | None:
     if partner is None:
         return None
     from gateway.cli.common import validation_options_for_partner
@@ -114,7 +114,7 @@ def _why(error: OSError) -> str:
 def _inspect(
     name: str,
     data: bytes,
-    options: ValidationOptions | None,
+    options: OptionsFor | None,
     with_ack: bool,
     out: Console | None,
     xml_options: XmlCheckOptions | None = None,

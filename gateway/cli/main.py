@@ -57,6 +57,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "schema": LazyCommand("gateway.cli.schema", "schema_group", "XML schemas: list and add."),
     "map": LazyCommand("gateway.cli.map", "map_group", "Maps: list, test and trace."),
     "ledger": LazyCommand("gateway.cli.ledger", "ledger_group", "Check the event ledger."),
+    "guide": LazyCommand("gateway.cli.guide", "guide_group", "Partner guides: list and check."),
     "backup": LazyCommand("gateway.cli.backup", "backup_command", "Back up the working directory."),
     "restore": LazyCommand("gateway.cli.backup", "restore_command", "Restore a backup into an empty folder."),
     "bench": LazyCommand("gateway.cli.bench", "bench_group", "Measure against named peers."),

@@ -15,10 +15,11 @@ from gateway.cli.common import (
     dir_option,
     fail,
     json_option,
+    near_workdir,
     print_json,
     print_table,
 )
-from gateway.cli.map_trace import STANDARDS, near_workdir, trace_command
+from gateway.cli.map_trace import STANDARDS, trace_command
 
 if TYPE_CHECKING:
     from gateway.mapping.golden import MapName, Outcome

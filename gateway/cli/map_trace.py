@@ -13,8 +13,8 @@ from gateway.cli.common import (
     CommandError,
     clean,
     dir_option,
-    find_dir,
     json_option,
+    near_workdir,
     partner_profile,
     print_json,
     print_table,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.mapping.trace import ReadTrace, Traces, WriteTrace
     from gateway.partners.profile import PartnerProfile
 
-__all__ = ["STANDARDS", "near_workdir", "trace_command"]
+__all__ = ["STANDARDS", "trace_command"]
 
 #: The standards that maps are for.
 STANDARDS: Final = ("x12", "ubl", "cxml")
@@ -74,7 +74,7 @@ def trace_command(
 
 def _read(data: bytes, profile: PartnerProfile | None, workdir: Path | None, set_id: str | None) -> Traces:
     from gateway.mapping.trace import trace_x12, trace_xml
-    from gateway.partners.profile import validation_options
+    from gateway.partners.guides import options_by_set
     from gateway.standards.xml.check import XmlCheckOptions
     from gateway.standards.xml.schemas import load_registry
 
@@ -83,8 +83,8 @@ def _read(data: bytes, profile: PartnerProfile | None, workdir: Path | None, set
     if head.startswith(b"<"):
         options = XmlCheckOptions(registry=load_registry(workdir))
         return trace_xml(data, options=options, only_set=set_id, overlay_of=overlay_of, workdir=workdir)
-    checks = validation_options(profile) if profile is not None else None
-    options_of = (lambda *_: checks) if checks is not None else None
+    by_set = options_by_set(profile, "in", workdir) if profile is not None else None
+    options_of = (lambda _interchange, _group, raw_set: by_set(raw_set.set_id)) if by_set is not None else None
     return trace_x12(data, options=options_of, only_set=set_id, overlay_of=overlay_of, workdir=workdir)
 
 
@@ -292,13 +292,3 @@ def _rule(each: dict[str, Any]) -> str:
         return ""
     where = f" ({rule['file']}, line {rule['line']})" if rule["line"] else ""
     return f"{rule['at'] or 'the map'} {rule['field']} {rule['converter']}{where}"
-
-
-def near_workdir(directory: Path | None) -> Path | None:
-    """The working directory if one is named or near; None for the packaged maps only."""
-    try:
-        return find_dir(directory)
-    except CommandError:
-        if directory is not None:
-            raise
-        return None

@@ -16,6 +16,7 @@ __all__ = [
     "SUFFIX_NAMES",
     "Char",
     "Group",
+    "GuideName",
     "HttpUrlText",
     "Instant",
     "Many",
@@ -57,6 +58,7 @@ SUFFIX_NAMES: dict[str, str] = {
 
 _HEX_CHARACTER = re.compile(r"(?:0?x|\\x)([0-9a-fA-F]{2})")
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_GUIDE = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\.ya?ml")
 _SECRET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 _SET = re.compile(r"[0-9]{3}|TA1|[A-Za-z][A-Za-z0-9]{1,39}")
 _VERSION = re.compile(r"[0-9]{6}[A-Z0-9]{0,6}")
@@ -180,6 +182,12 @@ def _end_of_day(value: Any) -> Any:
     return value
 
 
+def _guide_name(value: str) -> str:
+    if not _GUIDE.fullmatch(value):
+        raise ValueError("must name a .yaml file below schemas/guides, without ..")
+    return value
+
+
 #: Marks a tuple field that takes a single value as a list of one.
 Many = BeforeValidator(_one_or_many)
 
@@ -193,6 +201,8 @@ Suffix = Annotated[str, BeforeValidator(_suffix), AfterValidator(_known_suffix)]
 TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
 #: A transaction set id ("850") or XML root element ("Order").
 SetId = Annotated[str, AfterValidator(_set_id)]
+#: The file of a partner's guide below ``schemas/guides/``.
+GuideName = Annotated[str, AfterValidator(_guide_name)]
 #: A version in the form of GS08 ("004010", "005010VICS").
 VersionText = Annotated[str, AfterValidator(_version_text)]
 #: An http or https address without credentials.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from gateway.partners.fields import Char, Group, Many, SecretRef, SetId, Suffix, VersionText
+from gateway.partners.fields import Char, Group, GuideName, Many, SecretRef, SetId, Suffix, VersionText
 
 __all__ = [
     "AcceptedSet",
@@ -212,7 +212,7 @@ class Inbound(Group):
         default="split",
         description="One bad set: process the good ones (split), or none of its group (preserve).",
     )
-    guide: str | None = Field(default=None, description="The partner's guide: file name under schemas/guides/.")
+    guide: GuideName | None = Field(default=None, description="The partner's guide: file name under schemas/guides/.")
 
     @model_validator(mode="after")
     def _each_set_once(self) -> Inbound:

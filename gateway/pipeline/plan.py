@@ -17,7 +17,8 @@ from gateway.mapping import MapError, load_map, maps_available, read_document
 from gateway.mapping.x12_source import envelope_source
 from gateway.messages.ids import document_id
 from gateway.partners import rules
-from gateway.partners.profile import PartnerProfile, validation_options
+from gateway.partners.guides import GuideUnusableError, options_by_set
+from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.identify import Identified, identify
 from gateway.pipeline.outgoing import amount_of, currency_of
@@ -57,7 +58,10 @@ def plan_transmission(
     identified = {
         interchange.index: identify(pipeline, interchange, partner) for interchange in transmission.interchanges
     }
-    checked = check_transmission(transmission, _options(identified))
+    try:
+        checked = check_transmission(transmission, _options(identified, pipeline))
+    except GuideUnusableError as error:
+        return TransmissionPlan(Problem(ProblemKind.GUIDE, str(error), error.name, error.fix))
     return TransmissionPlan(
         interchanges=tuple(
             _plan_interchange(pipeline, transmission_id, one, identified[one.interchange.index])
@@ -88,12 +92,21 @@ def _limits(profile: PartnerProfile | None) -> Limits:
     return Limits(max_bytes=profile.inbound.max_bytes) if profile else Limits()
 
 
-def _options(identified: dict[int, Identified]) -> Callable[[Interchange, Group, RawSet], ValidationOptions]:
+def _options(
+    identified: dict[int, Identified], pipeline: Pipeline
+) -> Callable[[Interchange, Group, RawSet], ValidationOptions]:
     known = {
-        index: validation_options(found.profile) if found.profile else ValidationOptions()
+        index: options_by_set(found.profile, "in", pipeline.workdir)
         for index, found in identified.items()
+        if found.profile is not None
     }
-    return lambda interchange, _group, _set: known[interchange.index]
+    usual = ValidationOptions()
+
+    def options(interchange: Interchange, _group: Group, raw_set: RawSet) -> ValidationOptions:
+        by_set = known.get(interchange.index)
+        return usual if by_set is None else by_set(raw_set.set_id)
+
+    return options
 
 
 def _plan_interchange(

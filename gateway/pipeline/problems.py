@@ -57,6 +57,8 @@ class ProblemKind(Enum):
     NO_MAP = "no_map"
     #: A map could not read the set.
     MAPPING = "mapping"
+    #: The partner's guide is missing or cannot be read, so nothing was judged.
+    GUIDE = "guide"
     #: The profile asks a person to approve each document of this kind.
     APPROVAL = "approval"
     #: A document with this business number was received before.
@@ -125,6 +127,7 @@ _TABLE: dict[ProblemKind, _Row] = {
     ),
     ProblemKind.NO_MAP: _Row(_OURS, "Add a map for this set, or handle the document by hand and ignore it here."),
     ProblemKind.MAPPING: _Row(_OURS, "Look at the field that is named; correct the map and replay."),
+    ProblemKind.GUIDE: _Row(_OURS, "Mend the guide's file, or take its name out of the profile; then replay."),
     ProblemKind.APPROVAL: _Row(
         _OURS, "Look at it, then release it (`gateway message replay`) or ignore it with a reason.", "warning"
     ),

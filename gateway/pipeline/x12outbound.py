@@ -12,7 +12,8 @@ from gateway.documents import business_key, dump_document
 from gateway.mapping import CompiledMap, MapError, MappingError, WrittenSet, load_map, write_document
 from gateway.mapping.crossing import cross
 from gateway.partners import rules
-from gateway.partners.profile import PartnerProfile, validation_options
+from gateway.partners.guides import GuideUnusableError, options_by_set
+from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.context import Company, Pipeline
 from gateway.pipeline.hints import crossing_hints
 from gateway.pipeline.outgoing import Outgoing, Prepared, Reason, RefusedError, addressed
@@ -60,7 +61,7 @@ def prepare_x12(
             written = write_document(cmap, filled)
     except MappingError as error:
         raise RefusedError([Reason(problem.path, problem.message) for problem in error.problems]) from error
-    findings = doubts + list(written.findings) + _validate(profile, written, version)
+    findings = doubts + list(written.findings) + _validate(pipeline, profile, written, version)
     errors = [f for f in findings if f.severity == "error"]
     if errors:
         raise RefusedError([Reason(_place(f), f.message, f.fix) for f in errors])
@@ -137,9 +138,13 @@ def _map(pipeline: Pipeline, profile: PartnerProfile, set_id: str, version: str)
         raise RefusedError([Reason("kind", message, "Mend the map or its overlay, or add one.")]) from error
 
 
-def _validate(profile: PartnerProfile, written: WrittenSet, version: str) -> list[Finding]:
+def _validate(pipeline: Pipeline, profile: PartnerProfile, written: WrittenSet, version: str) -> list[Finding]:
     """Write the set in a throw-away envelope and read it back with the partner's rules."""
-    options = replace(validation_options(profile), charset=profile.envelope.charset)
+    try:
+        rules_of = options_by_set(profile, "out", pipeline.workdir)(written.set_id)
+    except GuideUnusableError as error:
+        raise RefusedError([Reason("kind", str(error), error.fix)]) from error
+    options = replace(rules_of, charset=profile.envelope.charset)
     try:
         data = _trial_interchange(profile, written, version)
     except WriteError as error:

@@ -12,7 +12,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from gateway.partners.directory import Directory
-from gateway.partners.profile import PartnerProfile, validation_options
+from gateway.partners.guides import options_by_set
+from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.context import Company, Pipeline
 from gateway.pipeline.plan import plan_transmission
 from gateway.pipeline.planned import PlannedInterchange
@@ -147,9 +148,16 @@ def _checked(
         owner = next((each.partner for each in planned if each.partner), None)
         profile = owner or (pipeline.profile(as2_partner) if as2_partner else None)
         return inspect_file(name, payload, xml_options=check_options(pipeline, profile))
-    known = {each.index: validation_options(each.partner) for each in planned if each.partner is not None}
+    known = {
+        each.index: options_by_set(each.partner, "in", pipeline.workdir) for each in planned if each.partner is not None
+    }
     usual = ValidationOptions()
-    return inspect_file(name, payload, options=lambda interchange, _group, _set: known.get(interchange.index, usual))
+
+    def options(interchange: Any, _group: Any, raw_set: Any) -> ValidationOptions:
+        by_set = known.get(interchange.index)
+        return usual if by_set is None else by_set(raw_set.set_id)
+
+    return inspect_file(name, payload, options=options)
 
 
 def _match(planned: PlannedInterchange) -> Match:

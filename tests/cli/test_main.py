@@ -464,8 +464,9 @@ def test_the_options_of_a_partner_come_from_its_profile_or_its_file(home: Path, 
         "profile": profile.model_copy(update={"code": parameters["name"]}).model_dump(mode="json")
     }
     expected = validation_options(profile)
-    assert common.validation_options_for_partner("acme", home) == expected
-    assert common.validation_options_for_partner(str(file)) == expected
+    order = types.SimpleNamespace(set_id="850")
+    for name, directory in (("acme", home), (str(file), None)):
+        assert common.validation_options_for_partner(name, directory)(None, None, order) == expected
 
 
 def test_a_file_with_two_partners_does_not_say_whose_rules_are_meant(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from gateway.partners.fields import Group, Many, SetId, VersionText
+from gateway.partners.fields import Group, GuideName, Many, SetId, VersionText
 
 __all__ = ["DocumentSettings", "Documents", "FollowUp", "Tolerances"]
 
@@ -43,7 +43,7 @@ class DocumentSettings(Group):
     map_overlay: Annotated[str, AfterValidator(_overlay)] | None = Field(
         default=None, description="File of map overrides for this partner, below the maps folder."
     )
-    guide: str | None = Field(default=None, description="The partner's guide: file name under schemas/guides/.")
+    guide: GuideName | None = Field(default=None, description="The partner's guide: file name under schemas/guides/.")
     auto_post: bool = Field(default=True, description="False = a person approves each one before it goes on.")
     hl_order: Literal["SOPI", "SOIP", "SOI", "SOTPI"] | None = Field(
         default=None,
