@@ -16,9 +16,11 @@ test: $(TESTING)
 	@$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered --fail-under=90
 
-# Kills running gateways again and again, and attacks them: minutes, so a target of its own.
+# Kills running gateways again and again, attacks them, and looks at every page in a browser: minutes, so a target of
+# its own. Kills and attacks have the machine for themselves; two browsers go side by side.
 faults: $(TESTING)
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow --ignore=tests/web/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/web/browser $(PYTEST_ARGS)
 
 check: $(TESTING)
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.messages import lifecycle
@@ -34,6 +34,8 @@ __all__ = ["drain", "lane", "record_outcome", "retry_time", "submit_drain"]
 #: Transmissions that one run sends before it gives its slot back.
 _ROWS_PER_RUN = 50
 _OPEN = (State.QUEUED.value, State.RETRYING.value)
+#: Every outcome of an attempt: with them the search for recent ones has an index.
+_OUTCOMES = ("sending", "confirmed", "sent", "retry", "failed")
 _STATE_OF = {
     Outcome.CONFIRMED: State.CONFIRMED,
     Outcome.SENT: State.SENT,
@@ -75,9 +77,14 @@ def drain(pipeline: Pipeline, partner: str) -> None:
 
 
 def _next_due(pipeline: Pipeline, profile: PartnerProfile) -> _Work | None:
-    """The lowest unfinished transmission when it is due; with ordered delivery a waiting head holds the rest."""
+    """The lowest unfinished transmission when it is due; with ordered delivery a waiting head holds the rest.
+
+    None, too, while as many were sent in the last minute as the profile allows: the sweeper asks again.
+    """
     now = pipeline.clock()
     with pipeline.store.read() as session:
+        if _too_many(session, profile, now):
+            return None
         rows = session.scalars(
             select(Transmission)
             .where(
@@ -92,6 +99,24 @@ def _next_due(pipeline: Pipeline, profile: PartnerProfile) -> _Work | None:
             if row.next_attempt_at is None or row.next_attempt_at <= now:
                 return _load(session, row)
     return None
+
+
+def _too_many(session: Session, profile: PartnerProfile, now: datetime) -> bool:
+    """Whether `delivery.max_per_minute` of the profile is reached."""
+    most = profile.delivery.max_per_minute
+    if most is None:
+        return False
+    recent = (
+        select(func.count())
+        .select_from(Attempt)
+        .join(Transmission, Transmission.id == Attempt.transmission_id)
+        .where(
+            Attempt.outcome.in_(_OUTCOMES),
+            Attempt.started_at > now - timedelta(minutes=1),
+            Transmission.partner == profile.code,
+        )
+    )
+    return (session.scalar(recent) or 0) >= most
 
 
 def _load(session: Session, row: Transmission) -> _Work:

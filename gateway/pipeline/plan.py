@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gateway.documents import business_key, dump_document
 from gateway.mapping import MapError, load_map, maps_available, read_document
 from gateway.mapping.x12_source import envelope_source
 from gateway.messages.ids import document_id
+from gateway.messages.orders import facts_of
 from gateway.partners import rules
 from gateway.partners.guides import GuideUnusableError, options_by_set
 from gateway.partners.profile import PartnerProfile
@@ -55,6 +56,9 @@ def plan_transmission(
         sender = f"from {profile.name} " if profile else ""
         sentence = f"A message {sender}cannot be read: {transmission.unreadable}"
         return TransmissionPlan(Problem(ProblemKind.UNREADABLE, sentence, transmission.format))
+    limit = _too_many_sets(transmission.interchanges, profile)
+    if limit is not None:
+        return TransmissionPlan(limit)
     identified = {
         interchange.index: identify(pipeline, interchange, partner) for interchange in transmission.interchanges
     }
@@ -86,6 +90,26 @@ def too_large(pipeline: Pipeline, partner: str | None, size: int) -> Transmissio
         "then read as a whole, which takes several times its size of memory."
     )
     return TransmissionPlan(Problem(ProblemKind.UNREADABLE, sentence, "size", fix))
+
+
+def _too_many_sets(interchanges: Sequence[Interchange], profile: PartnerProfile | None) -> Problem | None:
+    """Why a transmission with more sets in an interchange than are taken is held; None when it is within the limit."""
+    most = (profile or _ANYBODY).inbound.max_sets
+    for one in interchanges:
+        count = sum(len(group.sets) for group in one.groups)
+        if count > most:
+            sentence = (
+                f"Interchange {one.control} holds {count:,} transaction sets, more than the {most:,} that are taken."
+            )
+            fix = (
+                "Ask the sender to split it; or raise inbound.max_sets in the partner's profile and replay the message."
+            )
+            return Problem(ProblemKind.UNREADABLE, sentence, "sets", fix)
+    return None
+
+
+#: What holds while nobody is known.
+_ANYBODY = PartnerProfile(code="anybody", name="Anybody")
 
 
 def _limits(profile: PartnerProfile | None) -> Limits:
@@ -282,6 +306,7 @@ def _plan_document(
         findings=(*base.findings, *result.findings),
         amount=amount_of(document),
         currency=currency_of(document),
+        order=facts_of(document),
         problem=None if settings.auto_post else _approval(base, profile),
     )
 

@@ -97,6 +97,22 @@ def test_without_order_the_rest_goes_on(kit: Kit) -> None:
     assert [segments["BIG"][0][1] for segments in kit.answers()] == ["A", "B"]
 
 
+def test_no_more_go_out_in_a_minute_than_the_partner_takes(kit: Kit) -> None:
+    kit.befriend(delivery={"transport": "as2", "max_per_minute": 2})
+    for number in "ABC":
+        submit_document(kit.pipeline, body(number=number))
+    kit.work()
+    assert len(kit.partner.sent) == 2
+    kit.pass_time(seconds=30)
+    sweeper.sweep_deliveries(kit.pipeline)
+    kit.work()
+    assert len(kit.partner.sent) == 2
+    kit.pass_time(seconds=31)
+    sweeper.sweep_deliveries(kit.pipeline)
+    kit.work()
+    assert [segments["BIG"][0][1] for segments in kit.answers()] == ["A", "B", "C"]
+
+
 def test_a_profile_that_cannot_build_a_message_fails_with_its_reason(kit: Kit) -> None:
     kit.partner.refuses_to_prepare = LookupError("harbor has no certificate to encrypt to.")
     submit_document(kit.pipeline, body())

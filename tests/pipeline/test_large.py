@@ -32,3 +32,14 @@ def test_a_transmission_at_the_limit_is_processed(kit: Kit) -> None:
     kit.receive(ORDER)
     kit.work()
     assert len(kit.posted()) == 1
+
+
+@pytest.mark.parametrize(("most", "state"), [(2, "held"), (3, "posted")])
+def test_an_interchange_with_more_sets_than_are_taken_is_held_as_a_whole(kit: Kit, most: int, state: str) -> None:
+    kit.befriend(inbound={"max_sets": most, "test_in_live": "process"})
+    identity = kit.receive_file("bad/one-bad-set-among-good-ones.edi")
+    assert kit.transmission(identity).processing == state
+    if state == "held":
+        assert "holds 3 transaction sets, more than the 2 that are taken" in (kit.transmission(identity).reason or "")
+        assert kit.documents() == []
+        assert kit.partner.sent == []
