@@ -195,6 +195,30 @@ def restore_command(
     _print_changes({"changes": [change], "applied": True}, as_json)
 
 
+@partner_group.command("pause")
+@click.argument("name")
+@author_option
+@click.option("--reason", required=True, help="Why, in your words; kept with the version.")
+@dir_option
+@json_option
+def pause_command(name: str, author: str | None, reason: str, directory: Path | None, as_json: bool) -> None:
+    """Send a partner nothing and hold what it sends, until it is resumed."""
+    change = call(find_dir(directory), "partner.pause", name=name, author=author or _user(), reason=reason)
+    _print_changes({"changes": [change], "applied": True}, as_json)
+
+
+@partner_group.command("resume")
+@click.argument("name")
+@author_option
+@reason_option
+@dir_option
+@json_option
+def resume_command(name: str, author: str | None, reason: str, directory: Path | None, as_json: bool) -> None:
+    """End a partner's pause. What was held meanwhile waits for a replay."""
+    change = call(find_dir(directory), "partner.resume", name=name, author=author or _user(), reason=reason)
+    _print_changes({"changes": [change], "applied": True}, as_json)
+
+
 def _user() -> str:
     try:
         return getpass.getuser()

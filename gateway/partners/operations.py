@@ -20,7 +20,7 @@ from gateway.partners.claims import located
 from gateway.partners.errors import OperationError, PartnerClashError
 from gateway.partners.models import Partner
 from gateway.partners.presets import preset_reader
-from gateway.partners.profile import PartnerProfile
+from gateway.partners.profile import PartnerProfile, Status
 from gateway.partners.rules import readiness, transport, warnings
 from gateway.partners.yamlform import FilePartner, read_partners
 from gateway.partners.yamltext import Path
@@ -33,7 +33,9 @@ __all__ = [
     "op_partner_export",
     "op_partner_history",
     "op_partner_list",
+    "op_partner_pause",
     "op_partner_restore",
+    "op_partner_resume",
     "op_partner_show",
 ]
 
@@ -117,6 +119,36 @@ def op_partner_restore(
 ) -> dict[str, Any]:
     """Make an earlier version current again, as a new version."""
     change = registry.restore(session, name, version, author=_author(author), reason=reason, now=now)
+    return registry.change_json(change)
+
+
+def op_partner_pause(session: Session, now: datetime, *, name: str, author: str, reason: str = "") -> dict[str, Any]:
+    """Send a partner nothing and hold what it sends, as a new version of its profile, until it is resumed."""
+    profile = registry.get(session, name)
+    if profile.status not in _PAUSABLE:
+        raise OperationError(
+            f"{profile.name} is {profile.status.value}, so it cannot be paused.", "Only a live or testing partner can."
+        )
+    if not reason.strip():
+        raise OperationError("A reason is needed: others will ask why.")
+    paused = profile.model_copy(update={"status": Status.PAUSED})
+    (change,) = registry.apply(session, [paused], _author(author), reason.strip(), now)
+    return registry.change_json(change)
+
+
+def op_partner_resume(session: Session, now: datetime, *, name: str, author: str, reason: str = "") -> dict[str, Any]:
+    """End a partner's pause: what it was before, live or testing, it is again. What was held waits for a replay."""
+    profile = registry.get(session, name)
+    if profile.status is not Status.PAUSED:
+        raise OperationError(f"{profile.name} is not paused: it is {profile.status.value}.")
+    before = Status.LIVE
+    for info in registry.history(session, name):  # the newest first
+        status = registry.get(session, name, info.version).status
+        if status in _PAUSABLE:
+            before = status
+            break
+    resumed = profile.model_copy(update={"status": before})
+    (change,) = registry.apply(session, [resumed], _author(author), reason.strip() or "The pause is over.", now)
     return registry.change_json(change)
 
 
@@ -216,9 +248,14 @@ OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "partner.export": op_partner_export,
     "partner.history": op_partner_history,
     "partner.list": op_partner_list,
+    "partner.pause": op_partner_pause,
     "partner.restore": op_partner_restore,
+    "partner.resume": op_partner_resume,
     "partner.show": op_partner_show,
 }
 
 #: The operations that change something; the others may run on a read-only session.
-WRITES = frozenset({"partner.apply", "partner.restore"})
+WRITES = frozenset({"partner.apply", "partner.pause", "partner.restore", "partner.resume"})
+
+#: The states that a pause interrupts.
+_PAUSABLE = (Status.LIVE, Status.TESTING)

@@ -172,6 +172,15 @@ def test_history_shows_who_changed_what_and_restore_goes_back(home: Path) -> Non
     assert run("restore", "harbor", "--version", "9").exit_code == 1
 
 
+def test_a_partner_is_paused_with_a_reason_and_resumed(home: Path) -> None:
+    run("apply", write(home / "h.yaml", HARBOR), "--author", "kim")
+    assert run("pause", "harbor").exit_code == 2
+    result = run("pause", "harbor", "--reason", "They move.", "--author", "lee")
+    assert (result.exit_code, "live → paused" in result.output) == (0, True)
+    assert "paused → live" in run("resume", "harbor", "--author", "lee").output
+    assert run("resume", "harbor").exit_code == 1
+
+
 def test_wrong_usage_is_exit_code_two(home: Path) -> None:
     assert run("apply").exit_code == 2
     assert run("restore", "harbor").exit_code == 2

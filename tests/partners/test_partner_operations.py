@@ -113,5 +113,27 @@ def test_a_secret_of_a_list_that_nobody_stored_is_a_warning_too(session: Session
 
 
 def test_the_operations_that_write_are_named() -> None:
-    assert {"partner.apply", "partner.restore"} == WRITES
+    assert {"partner.apply", "partner.pause", "partner.restore", "partner.resume"} == WRITES
     assert set(OPERATIONS) > WRITES
+
+
+@pytest.mark.parametrize("status", ["live", "testing"])
+def test_a_pause_ends_where_it_began(session: Session, now: datetime, status: str) -> None:
+    text = HARBOR["text"].replace("live", status)
+    run(session, now, "partner.apply", files=[file(text)], author="kim")
+    run(session, now, "partner.pause", name="harbor", author="kim", reason="They move.")
+    run(session, now, "partner.apply", files=[file(text.replace(status, "paused") + "notes: x\n")], author="kim")
+    change = run(session, now, "partner.resume", name="harbor", author="olga")
+    assert [difference["new"] for difference in change["differences"]] == [status]
+    assert run(session, now, "partner.show", name="harbor")["status"] == status
+    with pytest.raises(OperationError, match=f"not paused: it is {status}"):
+        run(session, now, "partner.resume", name="harbor", author="olga")
+
+
+def test_a_draft_cannot_be_paused_and_a_pause_needs_a_reason(session: Session, now: datetime) -> None:
+    run(session, now, "partner.apply", files=[HARBOR], author="kim")
+    with pytest.raises(OperationError, match="A reason is needed"):
+        run(session, now, "partner.pause", name="harbor", author="kim")
+    run(session, now, "partner.apply", files=[file(HARBOR["text"].replace("live", "draft"))], author="kim")
+    with pytest.raises(OperationError, match="Harbor is draft, so it cannot be paused"):
+        run(session, now, "partner.pause", name="harbor", author="kim", reason="x")
