@@ -132,13 +132,15 @@ def allowed(networks: Iterable[Network], address: str) -> bool:
 def account_from_profile(
     profile: PartnerProfile, secrets: Callable[[str], bytes] | None = None
 ) -> MailboxAccount | None:
-    """The account that a profile describes; None when it has none, or the partner is paused or retired.
+    """The account that a profile describes; None when it has none, or the partner is retired.
+
+    A paused partner keeps it: what it uploads is stored and held, as at every other door.
 
     A key that cannot be used (unreadable, DSA, RSA below 2048 bits) and a password secret that is missing or no
     argon2id hash are left out and logged: the rest of the account works.
     """
     hosted = profile.sftp.hosted
-    if hosted.user is None or profile.status in (Status.PAUSED, Status.RETIRED):
+    if hosted.user is None or profile.status is Status.RETIRED:
         return None
     keys = (_account_key(profile.code, entry) for entry in hosted.keys)
     return MailboxAccount(

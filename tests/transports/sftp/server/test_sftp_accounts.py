@@ -43,9 +43,12 @@ def test_an_account_has_the_keys_networks_and_settings_of_its_profile() -> None:
     assert made.keys[1].valid_until.isoformat() == "2026-12-31T23:59:59+00:00"
 
 
-@pytest.mark.parametrize("status", [Status.PAUSED, Status.RETIRED])
-def test_a_paused_or_retired_partner_has_no_account(status: Status) -> None:
-    assert account_from_profile(profile(status=status)) is None
+def test_a_retired_partner_has_no_account() -> None:
+    assert account_from_profile(profile(status=Status.RETIRED)) is None
+
+
+def test_a_paused_partner_keeps_its_account_so_that_what_it_sends_is_stored() -> None:
+    assert account_from_profile(profile(status=Status.PAUSED)) is not None
 
 
 @pytest.mark.parametrize("kind", ["ssh-dss", "ssh-rsa", "ecdsa-sha2-nistp521", "nonsense"])
@@ -66,7 +69,7 @@ def test_the_directory_follows_the_stored_profiles(store) -> None:
     assert found.account("nobody") is None
     assert found.of_partner("harbor").user == "harbor"
     assert [(e.partner, "hmac-sha1" in e.algorithms.macs) for e in found.exceptions()] == [("harbor", True)]
-    apply(store, profile("acme", Status.PAUSED), profile("harbor", user="new-name"))
+    apply(store, profile("acme", Status.RETIRED), profile("harbor", user="new-name"))
     assert found.account("acme") is None
     assert found.account("new-name").partner == "harbor"
     assert found.exceptions() == []
