@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ClauseElement
+
+from gateway.store.writer import DRIVER
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -59,15 +61,14 @@ class Prepared:
 
     def change(self, session: Session, values: Mapping[str, Any]) -> int:
         """Run it in the session's transaction; how many rows it touched. Raises what executing the statement raises."""
-        return int(self._run(session.connection(), values).rowcount)
+        return int(self._run(session, values).rowcount)
 
     def all(self, session: Session, values: Mapping[str, Any]) -> list[Any]:
         """Run it and read what it returns: named tuples, each value of its column's type."""
-        connection = session.connection()
-        found = self._run(connection, values).fetchall()
+        found = self._run(session, values).fetchall()
         if not found:
             return []
-        names, readers = self._returned(connection.dialect)
+        names, readers = self._returned(session.get_bind().dialect)
         return [
             names(*(value if read is None else read(value) for value, read in zip(row, readers, strict=True)))
             for row in found
@@ -78,21 +79,25 @@ class Prepared:
         found = self.all(session, values)
         return found[0] if found else None
 
-    def _run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+    def _run(self, session: Session, values: Mapping[str, Any]) -> Any:
         """The cursor, or what SQLAlchemy makes of it, after the statement ran."""
-        compiled = self._compiled.get(connection.dialect.name)
-        if compiled is None:
-            compiled = self._compile(connection.dialect)
+        driver = session.info.get(DRIVER)
+        if driver is None:
+            connection = session.connection()
+            driver = connection.connection.driver_connection
+            if not isinstance(driver, sqlite3.Connection):
+                compiled = self._in_words_of(connection.dialect)
+                return connection.exec_driver_sql(compiled.text, compiled.bound(values))
+        dialect = session.get_bind().dialect
+        compiled = self._in_words_of(dialect)
         parameters = compiled.bound(values)
-        driver = connection.connection.driver_connection
-        if not isinstance(driver, sqlite3.Connection):
-            return connection.exec_driver_sql(compiled.text, parameters)
         try:
             return driver.execute(compiled.text, parameters)
         except sqlite3.Error as error:
-            raise DBAPIError.instance(
-                compiled.text, parameters, error, sqlite3.Error, dialect=connection.dialect
-            ) from error
+            raise DBAPIError.instance(compiled.text, parameters, error, sqlite3.Error, dialect=dialect) from error
+
+    def _in_words_of(self, dialect: Dialect) -> _Compiled:
+        return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _returned(self, dialect: Dialect) -> tuple[Callable[..., Any], tuple[_Convert | None, ...]]:
         """How the rows of this statement are read on one database."""

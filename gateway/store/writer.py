@@ -19,8 +19,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -31,7 +32,7 @@ from sqlalchemy.orm import Session
 from gateway.store.errors import StoreBusyError, StoreClosedError
 from gateway.store.faults import fault_point
 
-__all__ = ["DirectWriter", "GroupWriter", "Writer", "after_commit", "new_session"]
+__all__ = ["DRIVER", "DirectWriter", "GroupWriter", "Writer", "after_commit", "new_session"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ QUEUE_LIMIT = 1024
 DIRECT_THREADS = 8
 
 _HOOKS = "after_commit"
+#: Key of ``session.info`` under which a session of the group writer has the driver's connection, in its transaction.
+DRIVER = "driver"
 
 
 class Writer(Protocol):
@@ -128,6 +131,7 @@ class GroupWriter:
         self._queue: queue.Queue[_Item | None] = queue.Queue(queue_limit)
         self._closed = False
         self._gate = threading.Lock()
+        self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -163,15 +167,12 @@ class GroupWriter:
     # -- the writer's thread ---------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        while True:
-            item = self._queue.get()
-            if item is None:
-                return
+        last = False
+        while not last and (item := self._queue.get()) is not None:
             group, last = self._drain(item)
             if group:
                 self._serve_group(group)
-            if last:
-                return
+        self._disconnect()
 
     def _drain(self, first: _Item) -> tuple[list[_Item], bool]:
         """The group that starts with ``first`` (cancelled work left out), and True when the end was seen."""
@@ -211,12 +212,16 @@ class GroupWriter:
         Raises when the database itself fails; nothing of the group is stored then.
         """
         hooks: list[Callable[[], None]] = []
-        with self._engine.connect() as connection, connection.begin() as transaction:
+        info = self._info
+        with self._connected() as connection, connection.begin() as transaction:
+            if not savepoints:
+                info = info | {DRIVER: connection.connection.driver_connection}
             for item in group:
-                session = new_session(connection, self._info, savepoint=savepoints)
+                session = new_session(connection, info, savepoint=savepoints)
                 try:
                     item.value = item.work(session)
-                    session.commit()
+                    if session.in_transaction() or session.new or session.dirty or session.deleted:
+                        session.commit()
                 except Exception as error:
                     session.rollback()
                     if not _sinks_only_itself(error):
@@ -234,6 +239,24 @@ class GroupWriter:
             transaction.commit()
         fault_point("store.after_commit")
         return hooks
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """The one connection, kept from group to group; after a failure the next group gets a fresh one."""
+        if self._connection is not None and self._connection.in_transaction():  # what a failed group left behind
+            self._disconnect()
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            yield self._connection
+        except BaseException:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 class DirectWriter:

@@ -40,7 +40,8 @@ class BoundedRequest(http.Request, ABC):
 
     #: Name of the listener in the log.
     door: ClassVar[str]
-    too_large: ClassVar[Answer]
+    #: Set anew by ``judge`` where it depends on what is asked.
+    too_large: Answer
     too_slow: ClassVar[Answer]
     #: Header lines that every answer of this listener carries.
     always: ClassVar[tuple[str, ...]] = ()

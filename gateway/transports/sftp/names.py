@@ -71,7 +71,8 @@ def checked_name(name: str) -> str:
         raise NameRefusedError(f"The name is longer than {MAX_NAME_BYTES} bytes.")
     if "/" in name or "\\" in name:
         raise NameRefusedError("A name holds no slash and no backslash.")
-    if any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in name):
+    plain = name.isascii() and name.isprintable()
+    if not plain and any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in name):
         raise NameRefusedError("A name holds no control, direction or unassigned characters.")
     if name != name.strip():
         raise NameRefusedError("A name does not start or end with a blank.")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asyncssh import SFTPAttrs, SFTPName, SFTPNoSuchFile, SFTPVFSAttrs
+from asyncssh import SFTPNoSuchFile
 
 from gateway.transports.sftp.server.attributes import (
+    Attributes,
     file_attributes,
     folder_attributes,
-    named,
-    room_attributes,
     upload_attributes,
 )
+from gateway.transports.sftp.server.attributes import room as room_of
 from gateway.transports.sftp.server.tree import ARCHIVE, Kind
 
 if TYPE_CHECKING:
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 __all__ = ["attributes", "names", "room"]
 
 
-async def names(session: MailboxSession, path: bytes) -> list[SFTPName]:
+async def names(session: MailboxSession, path: bytes) -> list[tuple[str, Attributes]]:
     """The entries of a folder, sorted, at most as many as the limits say. Raises SFTPNoSuchFile."""
     place, door, account = session.place(path), session.door, session.account
     now = door.mailbox.clock()
-    found = [named(".", folder_attributes(now)), named("..", folder_attributes(now))]
+    folder = folder_attributes(now)
+    found = [(".", folder), ("..", folder)]
     if place.kind is Kind.ROOT:
-        return found + [named(name, folder_attributes(now)) for name in (account.mailbox.inbox, account.mailbox.outbox)]
+        return found + [(name, folder) for name in (account.mailbox.inbox, account.mailbox.outbox)]
     if place.kind is Kind.ARCHIVE:
         days = await session.run(door.mailbox.days, account.partner)
-        return found + [named(day, folder_attributes(now)) for day in days]
+        return found + [(day, folder) for day in days]
     if place.kind is Kind.OUTBOX:
-        found.append(named(account.mailbox.archive, folder_attributes(now)))
+        found.append((account.mailbox.archive, folder))
     if not place.kind.is_folder:
         raise SFTPNoSuchFile("There is no such folder.")
     departures = door.mailbox.departures[account.partner]
@@ -45,10 +46,10 @@ async def names(session: MailboxSession, path: bytes) -> list[SFTPName]:
         for (partner, name), reception in door.uploads.items():
             if partner == account.partner:
                 files[name] = upload_attributes(reception.size, now)
-    return found + [named(name, files[name]) for name in sorted(files)]
+    return found + sorted(files.items())
 
 
-async def attributes(session: MailboxSession, path: bytes) -> SFTPAttrs:
+async def attributes(session: MailboxSession, path: bytes) -> Attributes:
     """The attributes of a file or folder. Raises SFTPNoSuchFile."""
     place, door, partner = session.place(path), session.door, session.account.partner
     now = door.mailbox.clock()
@@ -70,8 +71,8 @@ async def attributes(session: MailboxSession, path: bytes) -> SFTPAttrs:
     return file_attributes(await session.entry(place))
 
 
-async def room(session: MailboxSession) -> SFTPVFSAttrs:
-    """The room that the quota leaves, or the disk where there is none."""
+async def room(session: MailboxSession) -> bytes:
+    """The room that the quota leaves, or the disk where there is none, as it is sent."""
     mailbox = session.door.mailbox
     used, files = await session.run(mailbox.usage, session.account.partner)
-    return room_attributes(session.account.mailbox, used, files, mailbox.free_bytes())
+    return room_of(session.account.mailbox, used, files, mailbox.free_bytes())

@@ -6,6 +6,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from gateway.transports.sftp.server.behind import WriteBehind
 from gateway.transports.sftp.server.entries import Entry, FileState
 from gateway.transports.sftp.server.ranges import ByteRanges
 from gateway.transports.sftp.server.staging import Upload
@@ -18,7 +19,7 @@ __all__ = ["Download", "Reception"]
 
 
 class Download:
-    """An offered file, open for reading. Has no length of its own: asyncssh takes an empty object for a bad handle."""
+    """An offered file, open for reading."""
 
     def __init__(self, entry: Entry, body: bytes | int) -> None:
         self.entry = entry
@@ -66,6 +67,8 @@ class Reception:
         self.facts = facts
         #: Every write goes to the end, whatever its offset says.
         self.append = append
+        #: The parts that are on their way to the upload's file.
+        self.behind = WriteBehind(upload, session.door.budget, session.run)
         #: A part was refused or lost: the file can never be whole.
         self.failed = False
         #: A newer upload of the same name has taken over, or this one was given up.
@@ -74,7 +77,12 @@ class Reception:
     @property
     def size(self) -> int:
         """Bytes so far."""
-        return self.upload.size
+        return max(self.upload.size, self.behind.end)
+
+    async def settled(self) -> None:
+        """Wait for the parts that are on their way; ``failed`` when one of them could not be written."""
+        await self.behind.settled()
+        self.failed = self.failed or self.behind.error is not None
 
     def open_entry(self, now: datetime) -> Entry:
         """The row of an upload that has grown out of memory: after a crash its bytes are found by it."""

@@ -24,10 +24,9 @@ from gateway.transports.sftp.hostkeys import HostKey
 from gateway.transports.sftp.server.accounts import LegacyException, MailboxDirectory, allowed
 from gateway.transports.sftp.server.bans import BanRules, Bans
 from gateway.transports.sftp.server.door import Door
-from gateway.transports.sftp.server.handler import install
 from gateway.transports.sftp.server.housekeeping import Housekeeper
 from gateway.transports.sftp.server.intake import Intake, StagedInboundPort
-from gateway.transports.sftp.server.lean import lean_connection
+from gateway.transports.sftp.server.lean import install, lean_connection
 from gateway.transports.sftp.server.limits import ConnectionCounts, SftpLimits
 from gateway.transports.sftp.server.login import Gate, Login
 from gateway.transports.sftp.server.mailbox import Mailbox
@@ -79,7 +78,14 @@ class SftpListener:
         self.door = Door(mailbox, self._intake, self.limits)
         self.counts = ConnectionCounts(self.limits)
         self._gate = Gate(
-            directory, self.passwords, self.bans, self.counts, self.limits, mailbox, self._intake.in_thread
+            directory,
+            self.passwords,
+            self.bans,
+            self.counts,
+            self.limits,
+            mailbox,
+            self._intake.in_thread,
+            self._session,
         )
         self._housekeeper = Housekeeper(mailbox, directory, self._intake, self.door)
         self._keys = [asyncssh.import_private_key(key.private) for key in self.host_keys]
@@ -197,10 +203,10 @@ class SftpListener:
         options: asyncssh.SSHServerConnectionOptions = await asyncssh.SSHServerConnectionOptions.construct(
             server_host_keys=self._key_pairs(algorithms),
             send_server_host_keys=True,
-            sftp_factory=self._session,
-            sftp_version=3,
+            sftp_factory=None,
             allow_scp=False,
             allow_pty=False,
+            line_editor=False,
             agent_forwarding=False,
             x11_forwarding=False,
             gss_host=None,
@@ -226,7 +232,7 @@ class SftpListener:
         return list(pairs)
 
     def _session(self, channel: Any) -> MailboxSession:
-        """asyncssh asks for the server of a new SFTP channel."""
+        """The session of a new SFTP channel. Raises ChannelOpenError for one that nobody logged in for."""
         connection = channel.get_connection()
         login: Login = connection.get_extra_info("gateway_login")
         account = login.account

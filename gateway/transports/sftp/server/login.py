@@ -18,9 +18,11 @@ import asyncssh
 
 from gateway.transports.sftp.server.accounts import MailboxAccount, MailboxDirectory, allowed
 from gateway.transports.sftp.server.bans import Ban, Bans
+from gateway.transports.sftp.server.channel import MailboxChannel
 from gateway.transports.sftp.server.limits import ConnectionCounts, SftpLimits
 from gateway.transports.sftp.server.mailbox import Alert, Mailbox
 from gateway.transports.sftp.server.passwords import PasswordChecker
+from gateway.transports.sftp.server.session import MailboxSession
 
 __all__ = ["Gate", "Login"]
 
@@ -39,6 +41,8 @@ class Gate:
     mailbox: Mailbox
     #: Runs blocking work in the listener's pool.
     in_thread: Callable[..., Any]
+    #: Makes the session of an SFTP channel.
+    open_session: Callable[[Any], MailboxSession]
 
     def failed(self, address: str, weight: int = 1) -> None:
         """Count a failed login of an address; a ban that begins is noted, and told to staff."""
@@ -67,6 +71,7 @@ class Login(asyncssh.SSHServer):
         self._account: MailboxAccount | None = None
         self._refused = 0
         self._method = ""
+        self._channels = 0
         #: The account once the login is complete.
         self.account: MailboxAccount | None = None
         #: Who logged in and how, for the records of every file.
@@ -150,6 +155,17 @@ class Login(asyncssh.SSHServer):
         sentence = f"{account.partner} logged in as {account.user} from {self._address} ({self._method})."
         logger.info("%s", sentence)
         gate.mailbox.note("sftp-login", f"partner:{account.partner}", f"sftp:{account.user}", sentence, self.facts)
+
+    def session_requested(self) -> tuple[asyncssh.SSHServerChannel[bytes], MailboxChannel]:
+        """A channel is to be opened. Raises ChannelOpenError when too many are open already."""
+        if self._channels > self._gate.limits.channels:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "Too many channels; close one first.")
+        self._channels += 1
+        channel = self._connection.create_server_channel(encoding=None)
+        return channel, MailboxChannel(self._gate.open_session, self._channel_closed)
+
+    def _channel_closed(self) -> None:
+        self._channels -= 1
 
     def _refuse(self) -> None:
         self._refused += 1

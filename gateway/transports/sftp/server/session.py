@@ -1,8 +1,7 @@
-"""One SFTP session of a partner: every request is answered from its mailbox, none reaches a disk path.
+"""One SFTP session of a partner: what its requests do, all of it in its mailbox, none of it on a disk path.
 
-asyncssh's base class works on the machine's real files. Every public method of it is replaced here; what a mailbox
-has no use for (links, folders of one's own, locks) is refused, and ``map_path`` raises as a second barrier. What goes
-wrong inside is logged under a reference, and the partner is told the reference only.
+``channel`` reads the requests and sends the answers. What a mailbox has no use for (links, folders of one's own, locks)
+has no method here: ``requests`` refuses it.
 """
 
 from __future__ import annotations
@@ -10,29 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import asyncssh
-from asyncssh import (
-    SFTPAttrs,
-    SFTPFailure,
-    SFTPName,
-    SFTPNoSuchFile,
-    SFTPOpUnsupported,
-    SFTPPermissionDenied,
-    SFTPVFSAttrs,
-)
+from asyncssh import SFTPFailure, SFTPNoSuchFile, SFTPPermissionDenied
 from asyncssh.constants import FXF_WRITE
 
-from gateway.transports.sftp.server import browsing, changes, uploads
+from gateway.transports.sftp.server import browsing, uploads
 from gateway.transports.sftp.server.accounts import MailboxAccount
-from gateway.transports.sftp.server.answered import answered
-from gateway.transports.sftp.server.attributes import file_attributes, long_name, upload_attributes
+from gateway.transports.sftp.server.attributes import Attributes, file_attributes, upload_attributes
 from gateway.transports.sftp.server.entries import Entry, FileState
 from gateway.transports.sftp.server.files import Download, Reception
 from gateway.transports.sftp.server.outlook import Outlook
-from gateway.transports.sftp.server.tree import Kind, Place, place_of, shown_path
+from gateway.transports.sftp.server.tree import Kind, Place, place_of
 
 if TYPE_CHECKING:
     from gateway.transports.sftp.server.door import Door
@@ -45,13 +35,19 @@ T = TypeVar("T")
 
 #: Bytes of one answer to a READ.
 _CLAMP = 256 * 1024
+#: Folders that one session may have open, and names in one answer to a READDIR.
+_OPEN_FOLDERS, _NAMES = 16, 100
+
+#: The names of an open folder that were not told yet.
+Folder = Iterator[tuple[str, Attributes]]
 
 
-class MailboxSession(asyncssh.SFTPServer):
-    """The requests of one channel; asyncssh hands them in one after the other."""
+class MailboxSession:
+    """What one channel does; its requests come one after the other."""
 
     def __init__(self, channel: Any, door: Door, account: MailboxAccount, facts: dict[str, Any]) -> None:
-        super().__init__(channel)
+        self.channel = channel
+        self.connection = channel.get_connection()
         self.account = account
         #: What all sessions of the listener share.
         self.door = door
@@ -61,7 +57,9 @@ class MailboxSession(asyncssh.SFTPServer):
         self.channel_ended = False
         #: What was read of the outbox ahead of the client's requests.
         self.outlook = Outlook(door.mailbox, account.partner)
-        self._handles = 0
+        self._files: dict[bytes, Download | Reception] = {}
+        self._folders: dict[bytes, Folder] = {}
+        self._next_handle = 0
         self._collected_ids: set[str] = set()
         door.sessions.add(self)
 
@@ -86,14 +84,13 @@ class MailboxSession(asyncssh.SFTPServer):
     @property
     def unread(self) -> bool:
         """True while the client leaves more of our answers unread than we keep for it; see ``until_read``."""
-        self.door.saw(self.connection)
         return bool(self.channel.get_write_buffer_size() > self.door.limits.unread_bytes)
 
     async def until_read(self) -> bool:
         """Wait until the client has read our answers; False when the session is over."""
         limits, waited_since = self.door.limits, time.monotonic()
-        while self.channel.get_write_buffer_size() > limits.unread_bytes:
-            if self.channel_ended or self.channel.is_closing():
+        while self.unread:
+            if self.over:
                 return False
             if time.monotonic() - waited_since > limits.unread_seconds:
                 logger.warning("%s does not read our answers; its SFTP connection is closed", self.account.partner)
@@ -102,12 +99,11 @@ class MailboxSession(asyncssh.SFTPServer):
             await asyncio.sleep(0.005)
         return True
 
-    # -- opening, reading, writing, closing --------------------------------------------------------------------
+    # -- files -------------------------------------------------------------------------------------------------
 
-    @answered
-    async def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> Download | Reception:
-        """SSH_FXP_OPEN: an upload in the inbox, or a file to read in the outbox and its archive."""
-        if self._handles >= self.handle_limit:
+    async def open(self, path: bytes, pflags: int) -> bytes:
+        """SSH_FXP_OPEN: an upload in the inbox, or a file to read in the outbox and its archive; its handle."""
+        if len(self._files) >= self.handle_limit:
             raise SFTPFailure(f"Only {self.handle_limit} files may be open at a time; close one first.")
         place = self.place(path)
         if place.kind.is_folder:
@@ -116,8 +112,9 @@ class MailboxSession(asyncssh.SFTPServer):
             opened: Download | Reception = await uploads.open_upload(self, place, pflags)
         else:
             opened = await self._open_download(place)
-        self._handles += 1
-        return opened
+        handle = self._handle()
+        self._files[handle] = opened
+        return handle
 
     async def _open_download(self, place: Place) -> Download:
         if place.kind is Kind.IN_FILE:
@@ -133,41 +130,42 @@ class MailboxSession(asyncssh.SFTPServer):
             raise SFTPNoSuchFile("There is no such file.")
         return Download(*found)
 
-    @answered
-    async def open56(self, path: bytes, desired_access: int, flags: int, attrs: SFTPAttrs) -> object:
-        """Versions 5 and 6 of the protocol are not spoken here."""
-        raise SFTPOpUnsupported("Only version 3 of the protocol is spoken here.")
-
-    @answered
-    async def read(self, file_obj: object, offset: int, size: int) -> bytes:
-        """SSH_FXP_READ: at most 256 KiB; a shorter answer is legal and the client asks again."""
-        if not isinstance(file_obj, Download):
+    async def read(self, handle: bytes, offset: int, size: int) -> bytes:
+        """SSH_FXP_READ: at most 256 KiB, b"" behind the end; a shorter answer is legal and the client asks again."""
+        file = self._file(handle)
+        if not isinstance(file, Download):
             raise SFTPPermissionDenied("This file is open for writing.")
         bandwidth = self.door.bandwidth(self.account, "out")
         size = bandwidth.piece(min(size, _CLAMP))
-        await bandwidth.draw(min(size, max(file_obj.entry.size - offset, 0)))
-        if file_obj.in_memory:
-            return file_obj.read(offset, size)
-        return await self.run(file_obj.read, offset, size)
+        await bandwidth.draw(min(size, max(file.entry.size - offset, 0)))
+        if file.in_memory:
+            return file.read(offset, size)
+        return await self.run(file.read, offset, size)
 
-    @answered
-    async def write(self, file_obj: object, offset: int, data: bytes) -> int:
+    async def write(self, handle: bytes, offset: int, data: bytes) -> None:
         """SSH_FXP_WRITE into the staged upload."""
-        if not isinstance(file_obj, Reception):
+        file = self._file(handle)
+        if not isinstance(file, Reception):
             raise SFTPPermissionDenied("This file is open for reading.")
         await self.door.bandwidth(self.account, "in").draw(len(data))
-        return await uploads.write_upload(self, file_obj, offset, data)
+        await uploads.write_upload(self, file, offset, data)
 
-    @answered
-    async def close(self, file_obj: object) -> None:
-        """SSH_FXP_CLOSE, or the end of the channel: only the first makes an upload whole or a file collected."""
-        self._handles -= 1
-        if isinstance(file_obj, Download):
-            file_obj.close()
-            if not self.channel_ended and file_obj.entry.state is FileState.AVAILABLE and file_obj.is_read:
-                await self._collected(file_obj)
-        elif isinstance(file_obj, Reception):
-            await uploads.close_upload(self, file_obj)
+    async def close(self, handle: bytes) -> None:
+        """SSH_FXP_CLOSE: makes an upload whole, and a file collected that was read to its end."""
+        if self._folders.pop(handle, None) is not None:
+            return
+        file = self._file(handle)
+        del self._files[handle]
+        await self._close(file)
+
+    async def _close(self, file: Download | Reception) -> None:
+        """The client's CLOSE, or the end of the channel: only the first completes anything."""
+        if isinstance(file, Reception):
+            await uploads.close_upload(self, file)
+            return
+        file.close()
+        if not self.channel_ended and file.entry.state is FileState.AVAILABLE and file.is_read:
+            await self._collected(file)
 
     async def _collected(self, download: Download) -> None:
         entry = download.entry
@@ -175,170 +173,70 @@ class MailboxSession(asyncssh.SFTPServer):
         await asyncio.wrap_future(self.door.mailbox.collect(entry, reason))
         self._collected_ids.add(entry.id)
 
-    @answered
-    async def fsync(self, file_obj: object) -> None:
+    async def fsync(self, handle: bytes) -> None:
         """fsync@openssh.com: what was written is on the disk when this returns."""
-        if isinstance(file_obj, Reception):
-            await self.run(file_obj.upload.sync)
-            file_obj.upload.settle()
+        file = self._file(handle)
+        if isinstance(file, Reception):
+            await file.settled()
+            if file.failed:
+                raise SFTPFailure("A part of this file was refused.")
+            await self.run(file.upload.sync)
+            file.upload.settle()
 
-    # -- attributes and listings -------------------------------------------------------------------------------
-
-    @answered
-    async def stat(self, path: bytes) -> SFTPAttrs:
-        """SSH_FXP_STAT."""
-        return await browsing.attributes(self, path)
-
-    @answered
-    async def lstat(self, path: bytes) -> SFTPAttrs:
-        """SSH_FXP_LSTAT: there are no links, so it is the same as STAT."""
-        return await browsing.attributes(self, path)
-
-    @answered
-    async def fstat(self, file_obj: object) -> SFTPAttrs:
+    async def fstat(self, handle: bytes) -> Attributes:
         """SSH_FXP_FSTAT."""
-        if isinstance(file_obj, Download):
-            return file_attributes(file_obj.entry)
-        if isinstance(file_obj, Reception):
-            return upload_attributes(file_obj.size, self.door.mailbox.clock())
-        raise SFTPFailure("This handle is not open.")
+        file = self._file(handle)
+        if isinstance(file, Download):
+            return file_attributes(file.entry)
+        return upload_attributes(file.size, self.door.mailbox.clock())
 
-    @answered
-    async def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
-        """SSH_FXP_SETSTAT: accepted and ignored, because programs set times and modes after an upload."""
-
-    @answered
-    async def lsetstat(self, path: bytes, attrs: SFTPAttrs) -> None:
-        """lsetstat@openssh.com: accepted and ignored."""
-
-    @answered
-    async def fsetstat(self, file_obj: object, attrs: SFTPAttrs) -> None:
+    async def fsetstat(self, handle: bytes, size: int | None) -> None:
         """SSH_FXP_FSETSTAT: times and modes are accepted and ignored; a size cuts an open upload."""
-        if isinstance(file_obj, Reception) and attrs.size is not None and not file_obj.superseded:
-            await self.run(file_obj.upload.truncate, attrs.size)
+        file = self._file(handle)
+        if isinstance(file, Reception) and size is not None and not file.superseded:
+            await file.settled()
+            await self.run(file.upload.truncate, size)
 
-    async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
-        """SSH_FXP_OPENDIR and READDIR: the names of a folder, sorted, at most as many as the limits say."""
-        for name in await self._names(path):
-            yield name
+    # -- folders -----------------------------------------------------------------------------------------------
 
-    @answered
-    async def check_folder(self, path: bytes) -> None:
-        """SSH_FXP_OPENDIR of what is no folder fails at once."""
-        if not self.place(path).kind.is_folder:
-            raise SFTPNoSuchFile("There is no such folder.")
+    async def opendir(self, path: bytes) -> bytes:
+        """SSH_FXP_OPENDIR: the handle of a folder."""
+        if len(self._folders) >= _OPEN_FOLDERS:
+            raise SFTPFailure("Too many folders are open; close one first.")
+        found = await browsing.names(self, path)
+        handle = self._handle()
+        self._folders[handle] = iter(found)
+        return handle
 
-    @answered
-    async def _names(self, path: bytes) -> list[SFTPName]:
-        return await browsing.names(self, path)
+    def readdir(self, handle: bytes) -> list[tuple[str, Attributes]]:
+        """SSH_FXP_READDIR: the next names of a folder, sorted; none at its end."""
+        folder = self._folders.get(handle)
+        if folder is None:
+            raise SFTPFailure("This handle is not open.")
+        return list(islice(folder, _NAMES))
 
-    @answered
-    async def realpath(self, path: bytes) -> bytes:
-        """SSH_FXP_REALPATH: the normal form of a path, whether something is there or not."""
-        return shown_path(path)
+    # -- the end -----------------------------------------------------------------------------------------------
 
-    @answered
-    async def statvfs(self, path: bytes) -> SFTPVFSAttrs:
-        """statvfs@openssh.com: the room that the quota leaves."""
-        return await browsing.room(self)
-
-    @answered
-    async def fstatvfs(self, file_obj: object) -> SFTPVFSAttrs:
-        """fstatvfs@openssh.com: the room that the quota leaves."""
-        return await browsing.room(self)
-
-    # -- names -------------------------------------------------------------------------------------------------
-
-    @answered
-    async def remove(self, path: bytes) -> None:
-        """SSH_FXP_REMOVE: an upload that is not processed, the view of one that is, or an offered file."""
-        await changes.remove(self, path)
-
-    @answered
-    async def rename(self, oldpath: bytes, newpath: bytes) -> None:
-        """SSH_FXP_RENAME: fails when the new name is taken (version 3 of the protocol)."""
-        await changes.rename(self, oldpath, newpath, replace=False)
-
-    @answered
-    async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
-        """posix-rename@openssh.com: replaces what has the new name."""
-        await changes.rename(self, oldpath, newpath, replace=True)
-
-    @answered
-    async def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
-        """SSH_FXP_MKDIR: the folders of a mailbox are fixed; one that is there already is no error worth failing."""
-        raise SFTPPermissionDenied("The folders of this mailbox are fixed.")
-
-    @answered
-    async def rmdir(self, path: bytes) -> None:
-        """SSH_FXP_RMDIR: refused."""
-        raise SFTPPermissionDenied("The folders of this mailbox are fixed.")
-
-    @answered
-    async def readlink(self, path: bytes) -> bytes:
-        """SSH_FXP_READLINK: there are no links."""
-        raise SFTPOpUnsupported("There are no links here.")
-
-    @answered
-    async def symlink(self, oldpath: bytes, newpath: bytes) -> None:
-        """SSH_FXP_SYMLINK: refused."""
-        raise SFTPOpUnsupported("There are no links here.")
-
-    @answered
-    async def link(self, oldpath: bytes, newpath: bytes) -> None:
-        """hardlink@openssh.com: refused."""
-        raise SFTPOpUnsupported("There are no links here.")
-
-    @answered
-    async def lock(self, file_obj: object, offset: int, length: int, flags: int) -> None:
-        """Locks of later versions of the protocol: refused."""
-        raise SFTPOpUnsupported("There are no locks here.")
-
-    @answered
-    async def unlock(self, file_obj: object, offset: int, length: int) -> None:
-        """Locks of later versions of the protocol: refused."""
-        raise SFTPOpUnsupported("There are no locks here.")
-
-    # -- what asyncssh asks of its server ------------------------------------------------------------------------
-
-    async def exit(self) -> None:
-        """The session ends: an exit status, without which ``scp`` reports a failure although all went well."""
-        if self._collected_ids and self.account.mailbox.after_collect != "keep":
-            try:
+    async def end(self) -> None:
+        """The channel has ended: what is open is cut, what was collected is put away. Never raises."""
+        self.channel_ended = True
+        try:
+            for file in self._files.values():
+                await self._ended(file)
+            self._files.clear()
+            self._folders.clear()
+            if self._collected_ids and self.account.mailbox.after_collect != "keep":
                 await self.put_away(self._collected_ids)
-            except Exception:
-                logger.exception("Collected files of %s are put away at the next sweep", self.account.partner)
-        self.door.sessions.discard(self)
-        if not self.channel.is_closing():
-            self.channel.exit(0)
+        except Exception:
+            logger.exception("Collected files of %s are put away at the next sweep", self.account.partner)
+        finally:
+            self.door.sessions.discard(self)
 
-    async def convert_attrs(self, result: Any) -> SFTPAttrs:
-        """Attributes are made here; those of the machine's files never are."""
-        found = await result if asyncio.iscoroutine(result) else result
-        if not isinstance(found, SFTPAttrs):
-            raise SFTPFailure("No attributes.")
-        return found
-
-    def format_user(self, uid: int | None) -> str:
-        """The owner in listings: the same for every file."""
-        return "partner"
-
-    def format_group(self, gid: int | None) -> str:
-        """The group in listings: the same for every file."""
-        return "edi"
-
-    def format_longname(self, name: SFTPName) -> None:
-        """The line of a listing."""
-        filename = name.filename if isinstance(name.filename, bytes) else name.filename.encode("utf-8")
-        name.longname = long_name(name.attrs, filename)
-
-    def map_path(self, path: bytes) -> bytes:
-        """There is no path on this machine that belongs to a mailbox."""
-        raise SFTPPermissionDenied("There is no such place.")
-
-    def reverse_map_path(self, path: bytes) -> bytes:
-        """There is no path on this machine that belongs to a mailbox."""
-        raise SFTPPermissionDenied("There is no such place.")
+    async def _ended(self, file: Download | Reception) -> None:
+        try:
+            await self._close(file)
+        except Exception:
+            logger.exception("A cut upload of %s could not be kept for it to go on with", self.account.partner)
 
     # -- shared --------------------------------------------------------------------------------------------------
 
@@ -364,3 +262,15 @@ class MailboxSession(asyncssh.SFTPServer):
         """Take collected files out of the outbox, as the partner's profile says."""
         archive = self.account.mailbox.after_collect != "delete"
         await self.run(lambda: self.door.mailbox.put_away(entry_ids, archive=archive))
+
+    def _file(self, handle: bytes) -> Download | Reception:
+        """The open file with this handle. Raises SFTPFailure: version 3 has no code for it."""
+        found = self._files.get(handle)
+        if found is None:
+            raise SFTPFailure("This handle is not open.")
+        return found
+
+    def _handle(self) -> bytes:
+        """A handle that was not given before in this session."""
+        self._next_handle += 1
+        return self._next_handle.to_bytes(8, "big")

@@ -17,11 +17,11 @@ from gateway.transports.sftp.server.completeness import TAIL
 from gateway.transports.sftp.server.limits import MemoryBudget
 from gateway.transports.sftp.server.ranges import ByteRanges
 
-__all__ = ["Finished", "Upload", "fsync_folder", "own_copy"]
+__all__ = ["LARGEST_GAP", "Finished", "Upload", "fsync_folder", "own_copy"]
 
 _CHUNK = 1024 * 1024
 #: Bytes past the end of what is there that a write may leave open; more is no file transfer.
-_LARGEST_GAP = 64 * 1024 * 1024
+LARGEST_GAP = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Upload:
         """Write to the staged file, making it first when the upload was in memory. Raises OSError."""
         if self._memory is not None:
             self.spill()
-        if offset > self.size + _LARGEST_GAP:
+        if offset > self.size + LARGEST_GAP:
             raise ValueError("A write far past the end of the file is not part of a file transfer.")
         view, place = memoryview(data), offset
         while view:

@@ -11,7 +11,7 @@ from asyncssh.constants import FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_TRUNC
 from gateway.messages.ids import new_id
 from gateway.transports.sftp.server.entries import Entry, FileState
 from gateway.transports.sftp.server.files import Reception
-from gateway.transports.sftp.server.staging import Upload
+from gateway.transports.sftp.server.staging import LARGEST_GAP, Upload
 from gateway.transports.sftp.server.tree import Kind, Place
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 #: How a program opens a file that it writes from the start.
 _AFRESH = FXF_CREAT | FXF_TRUNC | FXF_EXCL
+_NOT_WHOLE = "The file was not stored, because a part of it was refused."
 _REPLACED = "Another upload of the same name has taken the place of this one."
 
 
@@ -68,35 +69,48 @@ async def _upload(session: MailboxSession, entry: Entry | None, pflags: int) -> 
     return Upload(fresh, door.mailbox.staged_path(fresh), door.budget, door.limits.memory_per_file)
 
 
-async def write_upload(session: MailboxSession, reception: Reception, offset: int, data: bytes) -> int:
-    """Write a part; how many bytes. Raises SFTPError for what no limit allows; the upload can never be whole then."""
+async def write_upload(session: MailboxSession, reception: Reception, offset: int, data: bytes) -> None:
+    """Write a part. Raises SFTPError for what no limit allows, OSError and ValueError for what the file does not take;
+    the upload can never be whole then."""
     upload, door = reception.upload, session.door
     if reception.superseded:
         raise SFTPFailure(_REPLACED)
+    if reception.failed or reception.behind.error is not None:
+        reception.failed = True
+        raise SFTPFailure(_NOT_WHOLE)
     if reception.append:
-        offset = upload.size
+        offset = reception.size
     most = session.account.mailbox.max_file_bytes
     if offset + len(data) > most:
         reception.failed = True
         raise SFTPFailure(f"A file may have at most {most} bytes here.")
+    if offset > reception.size + LARGEST_GAP:
+        reception.failed = True
+        raise SFTPFailure("A write far past the end of a file is not part of a file transfer.")
     quota = door.room_left(session.account.partner, upload)
     if quota is not None and offset + len(data) > quota:
         reception.failed = True
         raise SFTPFailure("The quota of this mailbox is used up.")
     if upload.fits(offset, data):
         upload.write_memory(offset, data)
-        return len(data)
-    first = upload.in_memory
+        return
     try:
-        await session.run(upload.write_file, offset, data)
+        if upload.in_memory:
+            await _spill(session, reception)
+        await reception.behind.write(offset, data)
     except (OSError, ValueError):
         reception.failed = True
         raise
+
+
+async def _spill(session: MailboxSession, reception: Reception) -> None:
+    """The upload has grown out of memory: its bytes go to its file, and its row says so."""
+    try:
+        await session.run(reception.upload.spill)
     finally:
-        upload.settle()
-    if first:
-        door.mailbox.put(reception.open_entry(door.mailbox.clock()))
-    return len(data)
+        reception.upload.settle()
+    mailbox = session.door.mailbox
+    mailbox.put(reception.open_entry(mailbox.clock()))
 
 
 async def close_upload(session: MailboxSession, reception: Reception) -> None:
@@ -105,6 +119,7 @@ async def close_upload(session: MailboxSession, reception: Reception) -> None:
     Returns once what it became is durable. Raises SFTPFailure when it was not stored.
     """
     door, name = session.door, reception.name
+    await reception.settled()
     if reception.superseded:
         if session.channel_ended:
             return
@@ -114,7 +129,7 @@ async def close_upload(session: MailboxSession, reception: Reception) -> None:
         return
     if reception.failed:
         await give_up(reception)
-        raise SFTPFailure("The file was not stored, because a part of it was refused.")
+        raise SFTPFailure(_NOT_WHOLE)
     if not door.allow_file(session.account):
         await give_up(reception)
         raise SFTPFailure("Too many files in this hour; send it again later.")
@@ -132,6 +147,7 @@ async def give_up(reception: Reception) -> None:
     if reception.superseded:
         return
     reception.superseded = True
+    await reception.settled()
     session, size = reception.session, reception.size
     try:
         if reception.failed:

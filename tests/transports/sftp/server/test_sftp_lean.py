@@ -9,6 +9,7 @@ from asyncssh.connection import SSHServerConnection
 from asyncssh.constants import MSG_CHANNEL_DATA, MSG_IGNORE
 from sftpkit import account, order, running
 
+from gateway.transports.sftp.server import lean
 from gateway.transports.sftp.server.lean import QuietLogger, lean_connection
 
 
@@ -19,6 +20,7 @@ class Connection:
         self.cipher = cipher
         self.sent: list[int] = []
         self.logged: list[str] = []
+        self.timers = 0
 
     def get_extra_info(self, name: str, default: str = "") -> str:
         return self.cipher if name == "send_cipher" else default
@@ -29,6 +31,9 @@ class Connection:
 
     def log_sent_packet(self, text: str) -> None:
         self.logged.append(text)
+
+    def _reset_keepalive_timer(self) -> None:
+        self.timers += 1
 
     log_received_packet = log_sent_packet
 
@@ -43,6 +48,16 @@ def test_empty_packets_stay_for_chained_blocks_only(cipher: str, sent: list[int]
     connection.send_packet(MSG_IGNORE, b"")
     connection.send_packet(MSG_CHANNEL_DATA, b"x")
     assert (connection.sent, connection.logged) == (sent, [])
+
+
+def test_the_timer_of_the_keepalive_is_set_anew_once_in_a_second(monkeypatch) -> None:
+    connection, now = Connection("aes256-gcm@openssh.com"), [100.0]
+    monkeypatch.setattr(lean.time, "monotonic", lambda: now[0])
+    lean_connection(connection)
+    for seconds in (0.0, 0.5, 1.5, 0.9):
+        now[0] += seconds
+        connection._reset_keepalive_timer()
+    assert connection.timers == 2
 
 
 def test_packets_are_logged_when_debugging_is_on(caplog) -> None:
