@@ -44,7 +44,7 @@ class XmlTracer:
         for leaf in _plan_leaves(plan):
             if leaf.converter is not None and not is_marking(leaf.converter):
                 leaf.converter = self._marker.converter(leaf.converter, RulePlace("", leaf.at, leaf.converter.name))
-        self.map: XmlMap = replace(made, reader=compile_reader(plan, made.names), writer=FrameWriter(plan))
+        self.map: XmlMap = replace(made, reader=compile_reader(plan, made.names, made.model), writer=FrameWriter(plan))
 
     # -- reading ---------------------------------------------------------------------------------------------
 

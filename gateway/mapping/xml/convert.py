@@ -128,7 +128,7 @@ def read_checked_document(
     """The canonical document of a checked one, with its envelope. Raises MapError when no map reads it."""
     identity = document.identity
     xmap = _map(identity.format, identity.root, overlay, workdir)
-    return read_xml_document(xmap, document.element, xml_source(identity, xmap.identity))
+    return read_xml_document(xmap, document.element, xml_source(identity, xmap.identity), identity.data)
 
 
 def xml_source(identity: XmlIdentity, map_identity: str = "") -> EnvelopeSource:

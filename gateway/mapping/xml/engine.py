@@ -28,6 +28,7 @@ from gateway.mapping.xml.plan import Leaf
 from gateway.mapping.xml.reader import FrameReader, MixedContent, compile_reader
 from gateway.mapping.xml.restore import lost_text, restore
 from gateway.mapping.xml.session import WriteFrame, WriteSession
+from gateway.mapping.xml.tokens import Markup
 from gateway.mapping.xml.values import WHITE
 from gateway.mapping.xml.writer import FrameWriter
 from gateway.standards.edi.model import Finding
@@ -87,7 +88,7 @@ def compile_xml_map(parsed: ParsedXmlMap) -> XmlMap:
         kind=parsed.kind,
         identity=f"{parsed.standard}-{parsed.version}-{parsed.set_id}/{parsed.digest[:16]}",
         names=names,
-        reader=compile_reader(plan, names),
+        reader=compile_reader(plan, names, KINDS[parsed.kind]),
         writer=FrameWriter(plan),
         carried=carried,
         currency=next((leaf for leaf in plan.leaves if leaf.slot == 0 and leaf.paths == (wanted,)), None),
@@ -98,25 +99,30 @@ def compile_xml_map(parsed: ParsedXmlMap) -> XmlMap:
 # -- reading -------------------------------------------------------------------------------------------------
 
 
-def read_xml_document(xmap: XmlMap, element: etree._Element, source: EnvelopeSource | None = None) -> MappingResult:
+def read_xml_document(
+    xmap: XmlMap, element: etree._Element, source: EnvelopeSource | None = None, data: bytes | None = None
+) -> MappingResult:
     """The document that an element carries: root of UBL, request of cXML.
+
+    `data`: the UTF-8 bytes that the element was parsed from; with them, elements that repeat are read faster.
 
     Total: what cannot be read stays in `extensions`, with a finding. Comments and processing instructions are not
     values and are not kept. The element is not changed.
     """
     element = _without_comments(element)
     with _paused_collection():
-        values, state = _read(xmap, element)
+        values, state = _read(xmap, element, Markup(data, element) if data is not None else None)
         document = xmap.model.model_validate(values)
         document.extensions = extensions_of(state)
     document.envelope = Envelope(source=_source(xmap, source))
     return MappingResult(document, tuple(state.findings))
 
 
-def _read(xmap: XmlMap, element: etree._Element) -> tuple[Values, ReadState]:
+def _read(xmap: XmlMap, element: etree._Element, markup: Markup | None = None) -> tuple[Values, ReadState]:
     mixed: frozenset[etree._Element] = frozenset()
     while True:
-        state = ReadState(xmap.names, _currency_of(xmap, element), has_currency=xmap.has_currency, mixed=mixed)
+        currency = _currency_of(xmap, element)
+        state = ReadState(xmap.names, currency, has_currency=xmap.has_currency, mixed=mixed, markup=markup)
         values: Values = {"kind": xmap.kind}
         frame = ReadFrame([values, *({} for _ in range(xmap.reader.width - 1))])
         try:

@@ -11,6 +11,7 @@ from gateway.mapping.converters import CodeTable
 from gateway.mapping.rules import Path
 from gateway.mapping.xml.places import Names, tag_of
 from gateway.mapping.xml.plan import ListRule
+from gateway.mapping.xml.tokens import Markup
 from gateway.standards.edi.model import VALUE_LIMIT, Finding
 
 __all__ = [
@@ -117,6 +118,8 @@ class ReadState:
     left: set[etree._Element] = field(default_factory=set)
     #: (parent, rule) of those that take only one element.
     taken: set[tuple[Any, Any]] = field(default_factory=set)
+    #: The bytes that the document was parsed from, when they may be read instead of its elements.
+    markup: Markup | None = None
 
     def anchor(self, prefix: str) -> str:
         """The next anchor of a prefix."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from lxml import etree
+from pydantic import BaseModel
 
 from gateway.mapping.xml.choice import held, keeper
 from gateway.mapping.xml.find import taken_at
+from gateway.mapping.xml.forms import formed_step
 from gateway.mapping.xml.leaves import CONSTANT, NOT_TAKEN, VALUE_TAKEN, Take, place_of, plain_field, take_leaf
 from gateway.mapping.xml.notes import (
     ABSENT,
@@ -38,18 +40,18 @@ __all__ = ["FrameReader", "compile_reader"]
 _WIDTH = 100
 
 
-def compile_reader(frame: Frame, names: Names) -> FrameReader:
-    """The reader of the whole document."""
-    return FrameReader(frame, names)
+def compile_reader(frame: Frame, names: Names, model: type[BaseModel]) -> FrameReader:
+    """The reader of the whole document, which is of the class `model`."""
+    return FrameReader(frame, names, model)
 
 
 class FrameReader:
     """Reads one object from its element."""
 
-    def __init__(self, plan: Frame, names: Names) -> None:
-        """Compile the frame and the frames of its lists."""
+    def __init__(self, plan: Frame, names: Names, model: type[BaseModel] | None = None) -> None:
+        """Compile the frame and the frames of its lists; with a model, entries are read by their forms too."""
         self.width = plan.width
-        self.root = _NodeReader(plan.root, names)
+        self.root = _NodeReader(plan.root, names, model)
         self.prices = plan.prices
         self.groups = [(group, group.key, keeper(group)) for group in plan.groups if not group.sure]
         alternatives = any(leaf.alternative for leaf in plan.leaves) or _has_alternatives(plan.root)
@@ -98,7 +100,7 @@ _SHARED = -1
 class _NodeReader:
     """Reads one element within a frame."""
 
-    def __init__(self, node: Node, names: Names) -> None:
+    def __init__(self, node: Node, names: Names, model: type[BaseModel] | None = None) -> None:
         self.path = node.path
         self.names = names
         self.text: Take | None = take_leaf(node.text) if node.text is not None else None
@@ -118,7 +120,7 @@ class _NodeReader:
             names.attribute_key(name): leaf.default or leaf.constant or "" for name, leaf in node.attributes.items()
         }
         self.place = node.place
-        self.ways = _ways(node, names)
+        self.ways = _ways(node, names, model)
         self.ranks: dict[str, int] = {}
         self.slots = [(slot.number, slot.rule) for slot in node.slots if slot.rule is not None]
         self.constants = node.constants
@@ -284,13 +286,13 @@ def set_constants(entry: Values, rule: ListRule) -> None:
         inside(entry, path[:-1]).setdefault(path[-1], word)
 
 
-def _ways(node: Node, names: Names) -> dict[str, _Way]:
+def _ways(node: Node, names: Names, model: type[BaseModel] | None) -> dict[str, _Way]:
     by_name: dict[str, list[Edge]] = {}
     for edge in node.edges:
         by_name.setdefault(edge.name, []).append(edge)
     ways: dict[str, _Way] = {}
     for name, edges in by_name.items():
-        steps = [_step(edge, names) for edge in edges]
+        steps = [_step(edge, names, model) for edge in edges]
         if len(edges) == 1:
             ways[names.tag(name)] = (edges[0].rank, guarded_step(edges[0], names, steps[0]), is_single(edges[0]))
         else:
@@ -298,12 +300,13 @@ def _ways(node: Node, names: Names) -> dict[str, _Way]:
     return ways
 
 
-def _step(edge: Edge, names: Names) -> Step:
+def _step(edge: Edge, names: Names, model: type[BaseModel] | None) -> Step:
     """What takes the element at the end of an edge."""
     if edge.rule is not None and edge.rule.wrapper is not None:
         return _WrapperReader(edge.rule, edge.rule.wrapper, names).read
     if edge.rule is not None:
-        return quick_entry_step(edge.rule, names, _EntryReader(edge.rule, names).read)
+        entry = quick_entry_step(edge.rule, names, _EntryReader(edge.rule, names).read)
+        return entry if model is None else formed_step(edge.rule, names, names.tag(edge.name), model, entry)
     node = _NodeReader(edge.node, names)
     step: Step = node.read
     if node.is_leaf and not node.holds_elements and not node.slots and not node.ends:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Literal
 
@@ -94,6 +94,7 @@ _PARTY_NAMES: Final = (
     (f"{_CAC}PartyName", f"{_CBC}Name"),
     (f"{_CAC}PartyLegalEntity", f"{_CBC}RegistrationName"),
 )
+_PARTY_PARTS: Final = frozenset({*(outer for _, outer, _ in _PARTY_IDS), *(outer for outer, _ in _PARTY_NAMES)})
 
 #: Where a cXML request carries its number: request → (path of the element, attribute).
 _CXML_NUMBERS: Final = {
@@ -173,6 +174,8 @@ class XmlIdentity:
     #: cXML: credentials of who opened the connection (Header/Sender), without their secrets.
     transmitter: tuple[PartyId, ...] = ()
     sbdh: Sbdh | None = None
+    #: The bytes of the file it stands in, when they are UTF-8.
+    data: bytes | None = field(default=None, repr=False)
 
     @property
     def document_name(self) -> str:
@@ -289,7 +292,7 @@ def _identity(tree: XmlTree, element: etree._Element, position: int, header: Sbd
     if element.tag == "cXML":
         return _cxml(tree, element, position, header)
     if (namespace_of(element) or "").startswith(UBL_NAMESPACE):
-        return _ubl(element, position, header)
+        return _ubl(tree, element, position, header)
     name = local_name(element)
     instance = header.instance if header else ""
     parties = (header.sender, header.receiver) if header else ((), ())
@@ -298,7 +301,7 @@ def _identity(tree: XmlTree, element: etree._Element, position: int, header: Sbd
     )
 
 
-def _ubl(element: etree._Element, position: int, header: Sbdh | None) -> XmlIdentity:
+def _ubl(tree: XmlTree, element: etree._Element, position: int, header: Sbdh | None) -> XmlIdentity:
     name = local_name(element)
     head = _first_of_each(element)
 
@@ -327,6 +330,7 @@ def _ubl(element: etree._Element, position: int, header: Sbdh | None) -> XmlIden
         profile=text("ProfileID"),
         issued=text("IssueDate"),
         sbdh=header,
+        data=tree.data,
     )
 
 
@@ -334,7 +338,9 @@ def _first_of_each(element: etree._Element) -> dict[str, etree._Element]:
     """The first child of each name; what identifies a document stands before its lines."""
     found: dict[str, etree._Element] = {}
     for child in islice(element.iterchildren(etree.Element), _HEAD):
-        found.setdefault(str(child.tag), child)
+        tag = str(child.tag)
+        if tag not in found:
+            found[tag] = child
     return found
 
 
@@ -348,13 +354,18 @@ def _ubl_party(head: dict[str, etree._Element], names: tuple[str, ...]) -> tuple
 
 
 def _party_ids(party: etree._Element) -> Iterator[PartyId]:
+    holders: dict[str, list[etree._Element]] = {}
+    for child in party.iterchildren(etree.Element):
+        tag = str(child.tag)
+        if tag in _PARTY_PARTS:
+            holders.setdefault(tag, []).append(child)
     for kind, outer, inner in _PARTY_IDS:
-        for holder in party.iterchildren(outer):
+        for holder in holders.get(outer, ()):
             for each in holder.iterchildren(inner) if inner else (holder,):
                 if value := _text(each):
                     yield PartyId(kind, _attribute(each, "schemeID"), value)
     for outer, inner in _PARTY_NAMES:
-        for holder in party.iterchildren(outer):
+        for holder in holders.get(outer, ()):
             if value := _text(next(holder.iterchildren(inner), None)):
                 yield PartyId("name", "", value)
                 return
@@ -386,6 +397,7 @@ def _cxml(tree: XmlTree, root: etree._Element, position: int, header: Sbdh | Non
         test=test,
         transmitter=_credentials(facts.transmitter if facts else ()),
         sbdh=header,
+        data=tree.data,
     )
 
 

@@ -47,6 +47,8 @@ class Cost:
     elements: int
     #: Bytes of memory for the file and its tree together.
     memory: int
+    #: Attributes and namespace declarations of all elements.
+    attributes: int
 
 
 def cost_of(data: bytes | bytearray, limits: XmlLimits, *, growth: int = 1) -> Cost:
@@ -57,10 +59,11 @@ def cost_of(data: bytes | bytearray, limits: XmlLimits, *, growth: int = 1) -> C
     before it.
     """
     opened = data.count(b"<")
-    base = len(data) * (1 + growth) + data.count(b"=") * _ATTRIBUTE
-    quick = Cost(opened, base + 2 * opened * _NODE)
+    attributes = data.count(b"=")
+    base = len(data) * (1 + growth) + attributes * _ATTRIBUTE
+    quick = Cost(opened, base + 2 * opened * _NODE, attributes)
     if quick.elements <= limits.max_elements and quick.memory <= limits.max_memory:
         return quick
     elements = opened - data.count(b"</")
     texts = opened - data.count(b"><")
-    return Cost(elements, base + (elements + texts) * _NODE)
+    return Cost(elements, base + (elements + texts) * _NODE, attributes)

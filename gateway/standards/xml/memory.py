@@ -11,10 +11,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
-__all__ = ["LARGE", "give_back"]
+__all__ = ["LARGE", "give_back", "make_room"]
 
 #: Bytes of a file from which on its tree is worth giving back.
 LARGE: Final = 512 * 1024
+#: Bytes of large files between two returns of pages before a file: less is used again by the next tree, and looking
+#: through the heap takes as long as a tenth of a parse.
+_BETWEEN: Final = 16 * 1024 * 1024
 
 
 def give_back(size: int) -> None:
@@ -23,7 +26,25 @@ def give_back(size: int) -> None:
     It is malloc_trim of the GNU C library; elsewhere nothing happens. Call it when the tree of a file is gone.
     """
     if size >= LARGE:
+        _account.since = 0
         _trim()(0)
+
+
+class _Account:
+    """Bytes of large files since pages were last returned. Threads may lose each other's sums: then it is later."""
+
+    since = 0
+
+
+_account = _Account()
+
+
+def make_room(size: int) -> None:
+    """Before a file of ``size`` bytes: `give_back`, if large files of 16 MiB together have come since the last time."""
+    if size >= LARGE:
+        _account.since += size
+        if _account.since >= _BETWEEN:
+            give_back(size)
 
 
 @cache

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from lxml import etree
 
-from gateway.standards.xml.limits import DEFAULT_LIMITS, MIB, XmlLimits, cost_of
-from gateway.standards.xml.memory import give_back
+from gateway.standards.xml.limits import DEFAULT_LIMITS, MIB, Cost, XmlLimits, cost_of
+from gateway.standards.xml.memory import make_room
 from gateway.standards.xml.prolog import CXML_DTD, Prolog, encoding_named, read_prolog
 from gateway.standards.xml.refusal import XmlRefused, refusal_for
 
@@ -60,6 +60,8 @@ class XmlTree:
     doctype_system: str | None
     #: Namespace declarations of the outermost element: prefix (None = default) → URI.
     namespaces: Mapping[str | None, str]
+    #: The bytes it was parsed from, when they are UTF-8; None otherwise.
+    data: bytes | None = field(default=None, repr=False)
 
     @property
     def cxml_version(self) -> str | None:
@@ -82,18 +84,20 @@ def parse_xml(data: bytes, limits: XmlLimits = DEFAULT_LIMITS, *, allow_cxml: bo
 
     Raises XmlRefused for whatever is not an XML document within the limits. Reads, fetches and executes nothing.
     """
-    give_back(len(data))
+    make_room(len(data))
     if len(data) > limits.max_bytes:
         message = f"The file has {len(data):,} bytes; the most for this partner is {limits.max_bytes:,}."
         raise XmlRefused("XML-too-large", message, "Ask the sender to split it, or raise the partner's limit.")
     prolog = read_prolog(data, limits, allow_cxml=allow_cxml)
-    _check_cost(prolog, limits)
-    _check_attributes(prolog.scanned, limits)
+    cost = _check_cost(prolog, limits)
+    if cost.attributes > limits.max_attributes:
+        _check_attributes(prolog.scanned, limits)
     root = _parse(data)
     if isinstance(root, _Failure):
         raise refusal_for(root.kind, root.message, root.line, prolog.encoding.upper())
     system = _check_again(root, prolog)
-    return XmlTree(root, prolog.encoding, system, MappingProxyType(dict(root.nsmap)))
+    kept = data if prolog.encoding in ("utf-8", "us-ascii") else None
+    return XmlTree(root, prolog.encoding, system, MappingProxyType(dict(root.nsmap)), kept)
 
 
 def parse_file(path: Path, limits: XmlLimits = DEFAULT_LIMITS) -> XmlTree:
@@ -105,7 +109,8 @@ def parse_file(path: Path, limits: XmlLimits = DEFAULT_LIMITS) -> XmlTree:
         return parse_xml(file.read(limits.max_bytes + 1), limits, allow_cxml=False)
 
 
-def _check_cost(prolog: Prolog, limits: XmlLimits) -> None:
+def _check_cost(prolog: Prolog, limits: XmlLimits) -> Cost:
+    """The bounds of a file that is within the limits. Raises XmlRefused for one that is not."""
     cost = cost_of(prolog.scanned, limits, growth=prolog.growth)
     if cost.elements > limits.max_elements:
         message = f"The file has {cost.elements:,} elements; the most for this partner is {limits.max_elements:,}."
@@ -118,25 +123,35 @@ def _check_cost(prolog: Prolog, limits: XmlLimits) -> None:
         )
         fix = "Ask the sender to split it into several documents, or raise the partner's limit."
         raise XmlRefused("XML-too-much-memory", message, fix)
+    return cost
 
 
 def _check_attributes(scanned: bytes | bytearray, limits: XmlLimits) -> None:
     """Refuse an element with too many attributes and namespace declarations, before anything is made of them."""
-    if scanned.count(b"=") <= limits.max_attributes:
-        return
-    least = limits.max_attributes * _SHORTEST_ATTRIBUTE
-    for long in re.finditer(rb"<[^<]{%d}" % least, scanned):
-        name = _TAG_NAME.match(scanned, long.start())
+    for start in _long_stretches(scanned, limits.max_attributes * _SHORTEST_ATTRIBUTE):
+        name = _TAG_NAME.match(scanned, start)
         if name is None:
             continue
         at, count = name.end(), 0
         while (attribute := _ATTRIBUTE.match(scanned, at)) is not None:
             at, count = attribute.end(), count + 1
             if count > limits.max_attributes:
-                line = scanned.count(b"\n", 0, long.start()) + 1
+                line = scanned.count(b"\n", 0, start) + 1
                 message = f"Line {line:,}: an element has more than {limits.max_attributes:,} attributes."
                 fix = "Ask the sender what the file is; no business document has so many."
-                raise XmlRefused("XML-too-many-attributes", message, fix, line=line, offset=long.start())
+                raise XmlRefused("XML-too-many-attributes", message, fix, line=line, offset=start)
+
+
+def _long_stretches(scanned: bytes | bytearray, least: int) -> Iterator[int]:
+    """Where a "<" stands that no other follows within ``least`` bytes: found by leaps from the last one in reach."""
+    at = scanned.find(b"<")
+    while at >= 0:
+        last = scanned.rfind(b"<", at + 1, at + 1 + least)
+        if last < 0:
+            if at + 1 + least <= len(scanned):
+                yield at
+            last = scanned.find(b"<", at + 1 + least)
+        at = last
 
 
 @dataclass(frozen=True, slots=True)

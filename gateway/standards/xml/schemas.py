@@ -223,6 +223,7 @@ class SchemaRegistry:
         #: Held while one of them is used.
         self.explaining = threading.Lock()
         self._checked: set[Path] = set()
+        self._digests: dict[Path, str] = {}
 
     def find(self, namespace: str | None, root: str, version: str | None = None) -> SchemaEntry | None:
         """The schema for a root element: of the version named, else the newest; None when there is none.
@@ -232,6 +233,8 @@ class SchemaRegistry:
         candidates = self._by_root.get((namespace, root), ())
         if version is not None:
             candidates = [entry for entry in candidates if entry.version == version]
+        if len(candidates) == 1:
+            return candidates[0]
         return max(candidates, key=lambda entry: _sortable(entry.version), default=None)
 
     def entry(self, namespace: str | None, root: str, version: str | None = None) -> SchemaEntry:
@@ -250,8 +253,12 @@ class SchemaRegistry:
 
     def digest(self, entry: SchemaEntry) -> str:
         """SHA-256 of the entry's own file, as recorded."""
-        schema_set = self._sets[entry.set_name]
-        return schema_set.files[entry.path.relative_to(schema_set.folder).as_posix()]
+        digest = self._digests.get(entry.path)
+        if digest is None:
+            schema_set = self._sets[entry.set_name]
+            digest = schema_set.files[entry.path.relative_to(schema_set.folder).as_posix()]
+            self._digests[entry.path] = digest
+        return digest
 
     def compiled(self, entry: SchemaEntry) -> etree.XMLSchema:
         """The schema compiled for the calling thread.

@@ -1,9 +1,12 @@
 """The one way from bytes to a tree, and what it refuses."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 import gateway
@@ -177,6 +180,30 @@ def test_memory_is_given_back_around_large_files_only(monkeypatch):
     assert called == []
     memory.give_back(memory.LARGE)
     assert called == [0]
+
+
+def test_room_is_made_before_a_file_once_large_ones_of_16_mib_have_come(monkeypatch):
+    called = []
+    monkeypatch.setattr(memory, "_trim", lambda: called.append)
+    memory.give_back(memory.LARGE)
+    called.clear()
+    for _ in range(7):
+        memory.make_room(2 * 1024 * 1024)
+        memory.make_room(memory.LARGE - 1)
+    assert called == []
+    memory.make_room(2 * 1024 * 1024)
+    assert called == [0]
+    memory.make_room(2 * 1024 * 1024)
+    assert called == [0]
+    memory.make_room(16 * 1024 * 1024)
+    assert called == [0, 0]
+
+
+@given(st.text(alphabet="<ab=", max_size=60), st.integers(1, 12))
+def test_long_stretches_are_those_with_no_other_tag_within_reach(text, least):
+    data = text.encode()
+    wanted = [found.start() for found in re.finditer(rb"<[^<]{%d}" % least, data)]
+    assert list(parsing._long_stretches(data, least)) == wanted
 
 
 def test_memory_stays_where_it_is_without_the_gnu_library(monkeypatch):
