@@ -17,10 +17,10 @@ test: $(TESTING)
 	$(BIN)/python -m coverage report --skip-covered --fail-under=90
 
 # Kills running gateways again and again, attacks them, and looks at every page in a browser: minutes, so a target of
-# its own. Kills and attacks have the machine for themselves; two browsers go side by side.
+# its own. Kills, large files and measures have the machine for themselves; attacks and browsers go two at a time.
 faults: $(TESTING)
-	$(BIN)/python -m pytest -m slow --ignore=tests/web/browser $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/web/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow --ignore=tests/attacks --ignore=tests/web/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/attacks tests/web/browser $(PYTEST_ARGS)
 
 check: $(TESTING)
 	$(BIN)/ruff check .
@@ -34,6 +34,7 @@ bench: $(TESTING)
 	$(BIN)/gateway bench as2
 	$(BIN)/gateway bench sftp
 	$(BIN)/gateway bench xml
+	$(BIN)/gateway bench web
 
 # The lists that fix every dependency to one version and its digests. They hold no index address.
 lock: $(TESTING)

@@ -61,6 +61,18 @@ listen = {listen}  # host:port; use 0.0.0.0:4080 when partners connect directly
 # tls_certificate = "keys/web.crt"   # PEM chain; leave both out on this machine or behind a TLS proxy on it
 # tls_key = "keys/web.key"
 # require_totp = "none"              # who needs a second factor: none, admins, all
+# api_per_minute = 600               # requests of one API token in a minute; 0 = no REST API
+#
+# People can log in with your company's identity provider (OpenID Connect), beside passwords: docs/staff.md
+#   [web.oidc]
+#   issuer = "https://login.example.com"        # exactly as it stands in its tokens
+#   client_id = "edi-gateway"
+#   client_secret = "oidc-client"               # name of a stored secret: gateway secret put oidc-client
+#   roles_claim = "groups"
+#   roles = {{ "edi-staff" = ["operator"], "edi-admins" = ["admin", "security"] }}
+
+[staff]
+# second_person = "never"            # which corrections a colleague must apply: never, amounts, always
 
 [store]
 # database = "gateway.db"            # SQLite file on a local disk, or a database URL
@@ -82,6 +94,19 @@ listen = {listen}  # host:port; use 0.0.0.0:4080 when partners connect directly
 
 [work]
 # slots = 4                          # worker threads; unset = two for each processor
+
+[alerts]
+# smtp_host = ""                     # mail server for alerts; "" = no mail
+# smtp_port = 587
+# smtp_security = "starttls"         # starttls, tls; none only for a mail server on this machine
+# smtp_user = ""
+# smtp_password_secret = ""          # name of a stored secret: gateway secret put NAME
+# from = ""                          # the address that alerts come from
+# most_per_ten_minutes = 20          # messages to one channel; what is more comes as one digest
+# allow_private_webhooks = false     # true: webhooks may lead into private networks and to this machine
+# queue_minutes = 60                 # tell when the oldest message waits so long to be sent
+# deadline_hours = 4.0               # tell again when a problem's deadline is so near
+# backup_days = 7                    # tell when the last backup is older; 0 = never
 
 [log]
 # level = "info"                     # debug, info, warning, error

@@ -27,6 +27,7 @@ from gateway.transports.sftp.hostkeys import HOST_KEY_FILES, HostKey, make_host_
 
 __all__ = [
     "AS2_IDENTITY",
+    "LAST_BACKUP",
     "SETUP_CODE",
     "SSH_HOST_KEY",
     "Part",
@@ -42,6 +43,8 @@ __all__ = [
 AS2_IDENTITY = "as2-identity"
 #: Kind of the secrets that hold a private key of our SFTP server.
 SSH_HOST_KEY = "ssh-host-key"
+#: Where the last backup is noted, relative to the working directory: {"taken_at", "size", "sha256"}.
+LAST_BACKUP = Path("run/last-backup.json")
 
 State = Literal["exists", "made", "upgraded"]
 

@@ -50,6 +50,7 @@ def backup_command(file: Path, directory: Path | None, as_json: bool) -> None:
     settings = load_settings(find_dir(directory))
     with _progress(as_json) as progress:
         made = make_backup(file.absolute(), _source(settings), release=__version__, progress=progress)
+    _remember(settings.paths.home, made)
     if as_json:
         print_json(_made_json(made))
         return
@@ -103,6 +104,22 @@ def restore_command(file: Path, directory: Path, gap: int, head: str | None, as_
         print_json(_restored_json(home, restored, gap, notes))
         return
     _tell(home, restored, gap, notes)
+
+
+def _remember(home: Path, made: Backup) -> None:
+    """Note when the last backup was made: staff are told when it grows old."""
+    import json
+
+    from gateway.backoffice.files import write_whole_file
+    from gateway.workdir import LAST_BACKUP
+
+    noted = {"taken_at": made.manifest.taken_at, "size": made.size, "sha256": made.sha256}
+    place = home / LAST_BACKUP
+    try:
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        write_whole_file(place, json.dumps(noted).encode())
+    except OSError as error:  # the backup is whole all the same
+        click.echo(f"That it was made could not be noted in {clean(place)}: {error.strerror}.", err=True)
 
 
 # -- what is backed up ---------------------------------------------------------------------------------------

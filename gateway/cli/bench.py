@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -66,6 +67,27 @@ def pipeline_command(messages: int, as_json: bool) -> None:
     from gateway.bench import pipeline
 
     _show(pipeline.run(messages, _progress(as_json)), as_json)
+
+
+@bench_group.command("web")
+@click.option(
+    "--messages", default=50_000, show_default=True, help="Messages in the store; the promise is for 1,000,000."
+)
+@click.option("--rounds", default=40, show_default=True, help="Requests for each page.")
+@click.option("--store", type=click.Path(path_type=Path), help="Keep the database here, or use the one that is here.")
+@json_option
+def web_command(messages: int, rounds: int, store: Path | None, as_json: bool) -> None:
+    """The staff pages over many messages, each in milliseconds against its target."""
+    from gateway.bench import web
+
+    rows = web.run(messages, _progress(as_json), rounds=rounds, store=store)
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["variant", "p50_ms", "p95_ms", "cpu_ms", "target_ms", "within", "ratio"]
+    click.echo(f"{rows[0]['work']}; ratio: how fast beside a bare page")
+    names = ["page", "p50 ms", "p95 ms", "processor ms", "target ms", "within", "ratio"]
+    print_table(names, [[entry.get(column) for column in columns] for entry in rows])
 
 
 def _progress(as_json: bool) -> Callable[[str], None]:

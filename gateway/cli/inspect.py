@@ -33,6 +33,8 @@ _STYLE: Final = {
     "accepted": "bold green",
     "accepted_with_errors": "bold yellow",
     "partially_accepted": "bold yellow",
+    "held": "bold yellow",
+    "faulty": "bold red",
     "rejected": "bold red",
     "unreadable": "bold red",
     "error": "red",

@@ -51,15 +51,21 @@ COMMANDS: dict[str, LazyCommand] = {
     "convert": LazyCommand("gateway.cli.convert", "convert_command", "Turn a file into JSON or back."),
     "send": LazyCommand("gateway.cli.send", "send_command", "Send documents to partners."),
     "message": LazyCommand("gateway.cli.message", "message_group", "Look at messages and repair them."),
+    "order": LazyCommand("gateway.cli.order", "order_group", "Look at purchase orders."),
     "partner": LazyCommand("gateway.cli.partner", "partner_group", "Trading-partner profiles."),
+    "alert": LazyCommand("gateway.cli.alert", "alert_group", "Who is told of problems."),
     "user": LazyCommand("gateway.cli.user", "user_group", "Accounts of the staff pages."),
     "secret": LazyCommand("gateway.cli.secret", "secret_group", "Passwords, keys and tokens."),
     "schema": LazyCommand("gateway.cli.schema", "schema_group", "XML schemas: list and add."),
     "map": LazyCommand("gateway.cli.map", "map_group", "Maps: list, test and trace."),
     "ledger": LazyCommand("gateway.cli.ledger", "ledger_group", "Check the event ledger."),
+    "schematron": LazyCommand(
+        "gateway.cli.schematron", "schematron_group", "Official rule sets: list, and check a file."
+    ),
     "guide": LazyCommand("gateway.cli.guide", "guide_group", "Partner guides: list and check."),
     "backup": LazyCommand("gateway.cli.backup", "backup_command", "Back up the working directory."),
     "restore": LazyCommand("gateway.cli.backup", "restore_command", "Restore a backup into an empty folder."),
+    "support": LazyCommand("gateway.cli.support", "support_group", "A bundle for those who help."),
     "bench": LazyCommand("gateway.cli.bench", "bench_group", "Measure against named peers."),
 }
 

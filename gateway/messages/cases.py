@@ -18,6 +18,7 @@ from gateway.messages.axes import Acknowledgement, Axis, Delivery, Processing, R
 from gateway.messages.ids import new_id
 from gateway.messages.lifecycle import begin, move, note
 from gateway.messages.models import CaseFile, CaseMember, Document, Transmission
+from gateway.messages.ordermodels import OrderFollowUp
 
 __all__ = [
     "DOCUMENT_WAITS",
@@ -35,11 +36,19 @@ _SETTLED = [Processing.POSTED, Processing.IGNORED]
 _UNSETTLED = [Acknowledgement.REJECTED, Acknowledgement.OVERDUE]
 #: A replay in one of these has its own end, or its own case.
 _DECIDED = [*_SETTLED, Processing.REJECTED, Processing.HELD]
-_REPLAY, _READ_AGAIN = aliased(Document), aliased(Transmission)
+_REPLAY, _CARRIED, _READ_AGAIN = aliased(Document), aliased(Document), aliased(Transmission)
 
 #: While a person still has to decide about a document, or its way is not at a good end.
 DOCUMENT_WAITS: ColumnElement[bool] = or_(
-    Document.acknowledgement.in_(_UNSETTLED),
+    and_(
+        Document.acknowledgement.in_(_UNSETTLED),
+        ~exists().where(_REPLAY.parent_id == Document.id, _REPLAY.direction == "out"),  # a corrected copy went out
+    ),
+    exists().where(  # what must follow it is late
+        OrderFollowUp.document_id == Document.id,
+        OrderFollowUp.late_at.is_not(None),
+        OrderFollowUp.ended_at.is_(None),
+    ),
     and_(
         Document.processing.not_in(_SETTLED),
         ~and_(
@@ -50,7 +59,15 @@ DOCUMENT_WAITS: ColumnElement[bool] = or_(
 )
 #: The same for a transmission that belongs to a case as a whole.
 TRANSMISSION_WAITS: ColumnElement[bool] = or_(
-    and_(Transmission.direction == "out", Transmission.delivery != Delivery.CONFIRMED),
+    and_(
+        Transmission.direction == "out",
+        Transmission.delivery != Delivery.CONFIRMED,
+        ~exists().where(  # what it carried was corrected and sent again
+            Transmission.delivery == Delivery.FAILED,
+            _CARRIED.transmission_id == Transmission.id,
+            _REPLAY.parent_id == _CARRIED.id,
+        ),
+    ),
     and_(
         Transmission.direction == "in",
         Transmission.processing.not_in(_SETTLED),

@@ -1,8 +1,8 @@
-"""Corrections that people make: a fix of a cause, or an edited copy of a message, with its author and its second person.
+"""Corrections that people make: a fix of a cause or an edited copy of a message, with author and second person.
 
-A correction is stored before it works. Where the house asks for a second person, it waits until somebody other than its
-author applies or refuses it; otherwise its author applies it at once. What it changed is kept for good: the sentence, the
-reason, the difference, and for an edited copy the bytes before and after.
+A correction is stored before it works. Where the house asks for a second person, it waits until somebody other than
+its author applies or refuses it; otherwise its author applies it at once. What it changed is kept for good: the
+sentence, the reason, the difference, and for an edited copy the bytes before and after.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
     "SecondPerson",
     "apply",
     "corrections_of",
+    "decided",
     "find",
     "needs_second_person",
     "propose",
@@ -197,6 +198,12 @@ def waiting(session: Session, limit: int = 100) -> list[Correction]:
     """Corrections that wait for a second person, the oldest first."""
     query = select(Correction).where(Correction.state == CorrectionState.WAITING.value)
     return list(session.scalars(query.order_by(Correction.created_at, Correction.id).limit(limit)))
+
+
+def decided(session: Session, limit: int = 100) -> list[Correction]:
+    """Corrections that were applied or refused, the newest first."""
+    query = select(Correction).where(Correction.state != CorrectionState.WAITING.value)
+    return list(session.scalars(query.order_by(Correction.created_at.desc(), Correction.id.desc()).limit(limit)))
 
 
 def corrections_of(session: Session, *, case_id: str | None = None, subject_id: str | None = None) -> list[Correction]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from gateway.messages.cases import cases_of
 from gateway.messages.lifecycle import subject_type
 from gateway.messages.models import Attempt, CaseMember, Document, Interchange, Transmission
+from gateway.messages.ordermodels import OrderDocument, PurchaseOrder
 from gateway.store.ledger import Event
 
 __all__ = ["MessageNotFoundError", "find_message", "message_detail", "message_row"]
@@ -83,7 +84,8 @@ def message_detail(session: Session, reference: str) -> dict[str, Any]:
     """Everything about one message (see ``find_message`` for what ``reference`` may be).
 
     Keys: those of a list's line, and ``sentence``, ``stages`` (every event with its time), ``attempts``,
-    ``findings``, ``acknowledgements``, ``cases``, ``related``, ``transmission``, ``interchange``, ``facts``.
+    ``findings``, ``acknowledgements``, ``cases``, ``related``, ``transmission``, ``interchange``, ``facts``,
+    ``orders`` (those that a document speaks of).
     Raises MessageNotFoundError.
     """
     message = find_message(session, reference)
@@ -107,6 +109,7 @@ def message_detail(session: Session, reference: str) -> dict[str, Any]:
         "transmission": None if carrier is None else _transmission(carrier),
         "interchange": None if interchange is None else _interchange(interchange),
         "facts": _facts(message),
+        "orders": [] if document is None else _orders(session, document),
     }
 
 
@@ -115,6 +118,17 @@ def message_detail(session: Session, reference: str) -> dict[str, Any]:
 
 def _get(session: Session, transmission_id: str | None) -> Transmission | None:
     return None if transmission_id is None else session.get(Transmission, transmission_id)
+
+
+def _orders(session: Session, document: Document) -> list[dict[str, Any]]:
+    """The orders that a document speaks of."""
+    query = (
+        select(PurchaseOrder.id, PurchaseOrder.number)
+        .join(OrderDocument, OrderDocument.order_id == PurchaseOrder.id)
+        .where(OrderDocument.document_id == document.id)
+        .order_by(PurchaseOrder.number, PurchaseOrder.id)
+    )
+    return [{"id": row.id, "number": row.number} for row in session.execute(query)]
 
 
 def _name(message: Message) -> str:

@@ -52,6 +52,9 @@ class Transmission(Base):
         Index("ix_transmission_transport_id", "transport_id"),
         Index("ix_transmission_acknowledges", "acknowledges_id"),
         Index("ix_transmission_parent", "parent_id"),
+        Index("ix_transmission_partner", "partner", "created_at", "id"),
+        Index("ix_transmission_delivery", "delivery", "created_at", "id"),
+        Index("ix_transmission_filename", "filename"),
     )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -144,6 +147,7 @@ class Interchange(Base):
     __tablename__ = "interchange"
     __table_args__ = (
         Index("ix_interchange_control", "sender", "receiver", "test", "control", "direction"),
+        Index("ix_interchange_number", "control"),
         Index("ix_interchange_transmission", "transmission_id", "position"),
         Index("ix_interchange_acknowledgement", "acknowledgement_transmission_id"),
     )
@@ -193,11 +197,17 @@ class Document(Base):
         Index("ix_document_received", "received_at", "id"),
         Index("ix_document_number", "number"),
         Index("ix_document_key", "partner", "direction", "business_key"),
-        Index("ix_document_processing", "processing", "received_at"),
+        Index("ix_document_partner", "partner", "received_at", "id"),
+        Index("ix_document_kind", "kind", "received_at", "id"),
+        # With the direction, so that the figures of a day are counted in the index alone.
+        Index("ix_document_processing", "processing", "received_at", "direction"),
+        Index("ix_document_answer", "acknowledgement", "received_at", "id"),
         Index("ix_document_acknowledgement", "acknowledgement", "acknowledgement_due_at"),
         Index("ix_document_transmission", "transmission_id"),
         Index("ix_document_interchange", "interchange_id"),
         Index("ix_document_control", "partner", "direction", "group_control", "set_control"),
+        Index("ix_document_set_control", "set_control", "received_at"),
+        Index("ix_document_group_control", "group_control", "received_at"),
         Index("ix_document_parent", "parent_id"),
     )
 
@@ -301,7 +311,10 @@ class CaseMember(Base):
     """One message that has the case's problem."""
 
     __tablename__ = "case_member"
-    __table_args__ = (Index("ix_case_member_subject", "subject_type", "subject_id"),)
+    __table_args__ = (
+        Index("ix_case_member_subject", "subject_type", "subject_id"),
+        Index("ix_case_member_added", "case_id", "added_at", "subject_id"),
+    )
 
     case_id: Mapped[str] = mapped_column(ForeignKey("case_file.id"), primary_key=True)
     #: "transmission" or "document".

@@ -14,8 +14,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Numeric, Select, cast, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import Numeric, Select, cast, exists, func, or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from gateway.messages.axes import Acknowledgement, Axis, Processing, Review
 from gateway.messages.cases import DOCUMENT_WAITS, TRANSMISSION_WAITS
@@ -25,6 +25,7 @@ from gateway.store.ledger import Event
 
 __all__ = [
     "CaseFilters",
+    "cards_of",
     "case_card",
     "case_cards",
     "case_history",
@@ -34,6 +35,7 @@ __all__ = [
     "example_of",
     "faults",
     "last_resolved",
+    "under_way",
     "waiting_documents",
     "waiting_transmissions",
 ]
@@ -42,6 +44,9 @@ _CLOSED = (Review.RESOLVED.value, Review.IGNORED.value)
 #: Open cases that are ranked; the oldest of them when there are more.
 _MOST_OPEN = 1_000
 _NEVER = "9999"
+#: A transmission that is not read yet, and a document that has no end yet.
+_UNREAD = (Processing.RECEIVED.value, Processing.IDENTIFIED.value)
+_ON_THE_WAY = (Processing.IDENTIFIED.value, Processing.VALIDATED.value, Processing.MAPPED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,12 @@ def case_card(session: Session, case_id: str) -> dict[str, Any]:
     if row is None:
         raise MessageNotFoundError(f'There is no problem "{case_id}". The list of failures shows what there is.')
     return _cards(session, [row])[0]
+
+
+def cards_of(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The cards of several cases by id, for the cost of one; those that are not there are left out."""
+    rows = list(session.scalars(select(CaseFile).where(CaseFile.id.in_(ids))))
+    return {card["id"]: card for card in _cards(session, rows)}
 
 
 def faults(session: Session) -> list[tuple[str, int]]:
@@ -208,6 +219,21 @@ def waiting_transmissions(case_id: str) -> Select[Transmission]:
         .join(CaseMember, CaseMember.subject_id == Transmission.id)
         .where(CaseMember.case_id == case_id, CaseMember.subject_type == "transmission", TRANSMISSION_WAITS)
     )
+
+
+def under_way(session: Session, case_id: str) -> int:
+    """How many messages of a case are being read again, or are on their way to the back office."""
+    again, child = aliased(Transmission), aliased(Document)
+    read_again = exists().where(again.parent_id == Document.transmission_id, again.processing.in_(_UNREAD))
+    on_its_way = exists().where(child.parent_id == Document.id, child.processing.in_(_ON_THE_WAY))
+    documents = waiting_documents(case_id).where(or_(Document.processing.in_(_ON_THE_WAY), read_again, on_its_way))
+    whole = exists().where(again.parent_id == Transmission.id, again.processing.in_(_UNREAD))
+    transmissions = waiting_transmissions(case_id).where(whole)
+    counts = (
+        select(func.count()).select_from(query.subquery())
+        for query in (documents.with_only_columns(Document.id), transmissions.with_only_columns(Transmission.id))
+    )
+    return sum(session.scalar(count) or 0 for count in counts)
 
 
 def _member(session: Session, row: CaseMember) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from gateway.messages.axes import Acknowledgement, Delivery, Review
 from gateway.messages.models import CaseFile, Document, Job, Transmission
+from gateway.partners.models import Partner
 
 __all__ = ["LIVELY", "delivery_queues", "jobs", "partner_health"]
 
@@ -131,13 +132,10 @@ def partner_health(session: Session, now: datetime) -> dict[str, dict[str, Any]]
             code or "", {"in": None, "out": None, "cases": 0, "overdue": 0, "waiting": 0, "failed": 0}
         )
 
-    last = (
-        select(Transmission.partner, Transmission.direction, func.max(Transmission.created_at))
-        .where(Transmission.created_at >= now - LIVELY)
-        .group_by(Transmission.partner, Transmission.direction)
-    )
-    for code, direction, at in session.execute(last):
-        row(code)[direction] = _iso(at)
+    for code, *last in session.execute(select(Partner.code, *(_newest(way, now - LIVELY) for way in ("in", "out")))):
+        for direction, at in zip(("in", "out"), last, strict=True):
+            if at is not None:
+                row(code)[direction] = _iso(at)
     for code, count in session.execute(select(CaseFile.partner, func.count()).where(_OPEN).group_by(CaseFile.partner)):
         row(code)["cases"] = count
     late = Document.acknowledgement == Acknowledgement.OVERDUE
@@ -151,6 +149,14 @@ def partner_health(session: Session, now: datetime) -> dict[str, dict[str, Any]]
         row(code)["waiting" if is_waiting else "failed"] = count
     found.pop("", None)
     return found
+
+
+def _newest(direction: str, since: datetime) -> Any:
+    """When the last message of a partner went this way, found at the end of the partner's index."""
+    query = select(Transmission.created_at).where(
+        Transmission.partner == Partner.code, Transmission.direction == direction, Transmission.created_at >= since
+    )
+    return query.order_by(Transmission.created_at.desc()).limit(1).correlate(Partner).scalar_subquery()
 
 
 def _iso(at: datetime | None) -> str | None:

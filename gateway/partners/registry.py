@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from sqlalchemy import delete, select, update
@@ -125,7 +126,11 @@ def list_partners(session: Session) -> list[tuple[int, PartnerProfile]]:
         .where(PartnerVersion.version == Partner.current_version)
         .order_by(Partner.code)
     ).all()
-    return [(version, profile_from_json(text)) for version, text in rows]
+    return [(version, _listed(text)) for version, text in rows]
+
+
+#: Lists are asked for again and again, and a profile never changes: the same text is read once.
+_listed = lru_cache(maxsize=512)(profile_from_json)
 
 
 def history(session: Session, code: str) -> list[VersionInfo]:

@@ -31,7 +31,9 @@ Severity = Literal["error", "warning", "note"]
 FIRST_VERSION_WITH_REPETITION = "004020"
 
 _PLACE = r"[A-Z][A-Z0-9]{1,2}(?:\d{2}(?:-\d{1,2})?)?"
-_FINDING_CODE = re.compile(rf"(?:AK304|AK403|AK502|AK905|TA105|RULE|NOTE)(?:-[A-Za-z0-9][A-Za-z0-9-]*(?: {_PLACE})?)?")
+_FINDING_CODE = re.compile(
+    rf"(?:AK304|AK403|AK502|AK905|TA105|RULE|SCH|NOTE)(?:-[A-Za-z0-9][A-Za-z0-9-]*(?: {_PLACE})?)?"
+)
 _ELEMENT_REF = re.compile(rf"\d{{1,4}}|{_PLACE}")
 
 

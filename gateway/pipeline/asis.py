@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gateway.messages import lifecycle
+from gateway.messages import lifecycle, orders
 from gateway.messages.axes import Axis, Processing
 from gateway.messages.ids import derived_id
 from gateway.messages.models import Document, Interchange, Transmission
@@ -263,4 +263,5 @@ def _note(
             now=now,
             values={"posted_at": now, "post_reference": row.filename},
         )
+        orders.link(session, document, orders.facts_of_number(one.kind, one.number), profile, now)
         yield document.id

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
+from gateway.messages.corrections import SecondPerson
 from gateway.messages.ports import DeliveryPort, PostingPort, Work
 from gateway.partners.directory import Directory
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.registry import list_partners
+from gateway.standards.edi.model import Finding, Severity
+from gateway.standards.xml.checked import CheckedXmlDocument
 from gateway.store.engine import Store
 
 __all__ = ["SOFTWARE", "Company", "Pipeline"]
@@ -55,8 +58,15 @@ class Pipeline:
     reopen: Callable[[str, Mapping[str, Any], bytes], bytes] | None = None
     #: True while the disk has room above the reserve; below it nothing new is taken in.
     has_room: Callable[[], bool] = lambda: True
+    #: What a document that its schema accepts breaks of the operator's official rule sets (Schematron), with the
+    #: severities of the partner.
+    official_rules: Callable[[CheckedXmlDocument, Mapping[str, Severity]], tuple[Finding, ...]] | None = None
     #: Where an operator's own maps and schemas are looked up first.
     workdir: Path | None = None
+    #: When a correction needs somebody besides its author.
+    second_person: SecondPerson = SecondPerson.NEVER
+    #: Called after partners' profiles changed, so that the doors work with the new ones.
+    profiles_changed: Callable[[], None] = lambda: None
 
     @property
     def message_host(self) -> str:

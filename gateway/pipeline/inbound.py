@@ -106,8 +106,8 @@ def _commit(
         _settle(session, row, Processing.HELD, plan.unreadable.sentence, now)
         open_problem(session, row, plan.unreadable, now)
         return
-    only = (row.facts or {}).get("only")
-    run = InboundRun(session, pipeline, row, bodies, now, row.parent_id, tuple(only) if only else None)
+    only, edit = ((row.facts or {}).get(name) for name in ("only", "edit"))
+    run = InboundRun(session, pipeline, row, bodies, now, row.parent_id, tuple(only) if only else None, edit)
     partners = {planned.partner.code for planned in plan.interchanges if planned.partner}
     if row.partner is None and len(partners) == 1:
         row.partner = partners.pop()
@@ -162,7 +162,7 @@ def _interchange(run: InboundRun, planned: PlannedInterchange) -> None:
         # What was processed before stays as it is; a replay is for the rest.
         done = earlier is not None and earlier.sha256 == planned.sha256 and earlier.verdict != "rejected"
         if run.only is not None or not done:
-            _processed(run, planned, planned.partner, answer=earlier is None)
+            _processed(run, planned, planned.partner, answer=bool(run.edit["answer"]) if run.edit else earlier is None)
     elif earlier is not None:
         _repeated(run, planned, planned.partner, earlier)
     elif planned.refusal is not None:
@@ -222,11 +222,17 @@ def _repeated(run: InboundRun, planned: PlannedInterchange, partner: PartnerProf
 
 
 def _refused(
-    run: InboundRun, planned: PlannedInterchange, partner: PartnerProfile, problem: Problem, refusal_code: str = ""
+    run: InboundRun,
+    planned: PlannedInterchange,
+    partner: PartnerProfile,
+    problem: Problem,
+    refusal_code: str = "",
+    *,
+    answer: bool = True,
 ) -> None:
     answered = refused(planned, refusal_code, problem) if refusal_code else planned
     row = _made(run, planned, "rejected", refusal_code or answered.code)
-    sent = queue_acknowledgement(run.session, run.pipeline, partner, answered, row, run.now)
+    sent = answer and queue_acknowledgement(run.session, run.pipeline, partner, answered, row, run.now)
     _store(run, row)
     open_problem(run.session, run.transmission, problem, run.now)
     told = f" The partner was told by {answered.answer_name}." if sent else ""
@@ -236,7 +242,7 @@ def _refused(
 def _processed(run: InboundRun, planned: PlannedInterchange, partner: PartnerProfile, *, answer: bool = True) -> None:
     """Store the documents; ``answer`` is False for a replay of what was answered before."""
     if planned.refusal is not None:
-        _refused(run, planned, partner, planned.refusal)
+        _refused(run, planned, partner, planned.refusal, answer=answer)
         return
     row = _made(run, planned, planned.checked.verdict, planned.code)
     if answer:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Table, Text, bindparam, select
 from sqlalchemy.orm import Session
 
-from gateway.messages import lifecycle
+from gateway.messages import lifecycle, orders
 from gateway.messages.axes import Acknowledgement, Axis, Processing
 from gateway.messages.cases import close_settled
 from gateway.messages.ids import document_id
 from gateway.messages.models import Document, Interchange, Transmission
 from gateway.messages.ports import Task
+from gateway.messages.searchkeys import add_keys
 from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.context import SOFTWARE, Pipeline
 from gateway.pipeline.outgoing import findings_json
@@ -54,6 +56,8 @@ class InboundRun:
     #: The message that this one reads again, and the one document that is wanted of it (a replay).
     replays: str | None = None
     only: tuple[int, int, int] | None = None
+    #: For an edited copy: {"document": the one it corrects or None, "answer": whether an acknowledgement goes out}.
+    edit: Mapping[str, Any] | None = None
     #: What became of each interchange.
     ends: list[Processing] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -112,8 +116,11 @@ def take_document(
     }
     reason = f"Found in {_lower_first(planned.envelope.name)}."
     lifecycle.begin_values(session, Document, values, actor=ACTOR, reason=reason, now=now)
+    add_keys(session, document.id, document.kind, body)
     # What is stored, to go on with; the session need not know it.
-    _decide(run, Document(**values), partner, document, earlier, preserved)
+    row = Document(**values)
+    orders.link(session, row, document.order, partner, now)
+    _decide(run, row, partner, document, earlier, preserved)
 
 
 def _lower_first(name: str) -> str:
@@ -125,6 +132,8 @@ def _replayed(run: InboundRun, document: PlannedDocument) -> str | None:
     """The document that this one reads again."""
     if run.replays is None:
         return None
+    if run.edit:
+        return str(run.edit["document"]) if run.edit["document"] else None
     parent = run.session.get(Document, document_id(run.replays, *document.place))
     return None if parent is None else parent.id
 

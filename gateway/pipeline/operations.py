@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
 
 from gateway.messages import lifecycle
 from gateway.messages.axes import Axis, Delivery, Processing, Review
@@ -26,7 +27,7 @@ from gateway.pipeline.xmlplan import looks_like_xml
 from gateway.standards.x12.envelope import read_transmission
 from gateway.store import payloads
 
-__all__ = ["OPERATIONS", "PipelineOperation", "replay_within", "resend"]
+__all__ = ["OPERATIONS", "PipelineOperation", "place_of", "read_again", "replay_within", "resend"]
 
 PipelineOperation = Callable[[Pipeline, Mapping[str, Any]], Any]
 
@@ -56,7 +57,7 @@ def replay_within(session: Session, pipeline: Pipeline, identity: str, who: str)
             "This message was processed to its end; reading it again would post its documents twice.",
             "Replay the single document that is held or rejected.",
         )
-    return _read_again(session, pipeline, row, who, {})
+    return read_again(session, pipeline, row, who, {})
 
 
 def _replay_document(session: Session, pipeline: Pipeline, document: Document, who: str) -> dict[str, Any]:
@@ -70,8 +71,8 @@ def _replay_document(session: Session, pipeline: Pipeline, document: Document, w
         return {"id": document.id, "result": "released", "message": "The document goes to the back office."}
     row = _transmission(session, document.transmission_id or "")
     interchange = session.get_one(Interchange, document.interchange_id)
-    place = _place_of(session, row, interchange.position - 1, document.position)
-    done = _read_again(session, pipeline, row, who, {"only": place})
+    place = place_of(session, row, interchange.position - 1, document.position)
+    done = read_again(session, pipeline, row, who, {"only": place})
     if document.processing == Processing.HELD:
         reason = f"Replayed as {done['id']}."
         lifecycle.move(
@@ -87,7 +88,7 @@ def _replay_document(session: Session, pipeline: Pipeline, document: Document, w
     return done
 
 
-def _place_of(session: Session, row: Transmission, interchange: int, position: int) -> list[int]:
+def place_of(session: Session, row: Transmission, interchange: int, position: int) -> list[int]:
     """Indexes of interchange, group and set of the document at a position (from 1) of an interchange."""
     payload = payloads.get(session, row.payload_sha256 or "")
     if looks_like_xml(payload):  # each document is an envelope of its own
@@ -101,14 +102,24 @@ def _place_of(session: Session, row: Transmission, interchange: int, position: i
     return places[position - 1]
 
 
-def _read_again(
-    session: Session, pipeline: Pipeline, row: Transmission, who: str, facts: dict[str, Any]
+def read_again(
+    session: Session,
+    pipeline: Pipeline,
+    row: Transmission,
+    who: str,
+    facts: dict[str, Any],
+    *,
+    content: tuple[str, int] | None = None,
+    reason: str = "",
 ) -> dict[str, Any]:
-    """A new transmission with the same bytes, to be read from the start."""
+    """A new transmission with the same bytes, or with those of ``content`` (digest, size), to be read from the start.
+
+    ``facts`` say what of it is wanted (``only``), and what it corrects (``edit``).
+    """
     now = pipeline.clock()
     if row.direction != "in":
         raise RequestError("This message was sent by us.", "Use `gateway message resend` for it.")
-    digest, size = row.payload_sha256, row.size
+    digest, size = content or (row.payload_sha256, row.size)
     if digest is None or (size == 0 and row.wire_payload_sha256):
         payload = _opened_again(session, pipeline, row)
         digest, size = payloads.put(session, payloads.stage(pipeline.store.blobs, payload), now=now), len(payload)
@@ -123,16 +134,16 @@ def _read_again(
         size=size,
         filename=row.filename,
         content_type=row.content_type,
-        facts={**(row.facts or {}), "replay_of": row.id, **facts},
+        facts={**_inherited(row), "replay_of": row.id, **facts},
         created_at=now,
         processing=Processing.RECEIVED.value,
         delivery=Delivery.NONE.value,
         parent_id=row.id,
         test=row.test,
     )
-    lifecycle.begin(session, child, actor=who, reason=f"Replay of {row.id}.", now=now)
-    if row.processing == Processing.HELD and not facts:
-        reason = f"Replayed as {child.id}."
+    lifecycle.begin(session, child, actor=who, reason=reason or f"Replay of {row.id}.", now=now)
+    if row.processing == Processing.HELD and not facts.get("only"):
+        reason = f"Replayed as {child.id}." if content is None else f"Corrected as {child.id}."
         lifecycle.move(
             session,
             row,
@@ -146,6 +157,11 @@ def _read_again(
         close_settled(session, subject_type(row), row.id, actor=who, reason=reason, now=now)
     pipeline.work.submit(session, Task.PROCESS, child.id)
     return {"id": child.id, "result": "replayed", "message": f"The bytes are read again as {child.id}."}
+
+
+def _inherited(row: Transmission) -> dict[str, Any]:
+    """What is known of a message and holds for what reads it again, too."""
+    return {name: value for name, value in (row.facts or {}).items() if name != "edit"}
 
 
 def _opened_again(session: Session, pipeline: Pipeline, row: Transmission) -> bytes:
@@ -173,6 +189,7 @@ def resend(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, Any]:
         row = _transmission(session, (document.transmission_id if document else None) or str(parameters["id"]))
         if row.direction != "out":
             raise RequestError("This message was received.", "Use `gateway message replay` for it.")
+        _no_copy_of(session, row)
         if row.delivery == Delivery.FAILED:
             reason = f"Queued again by {who}."
             lifecycle.move(
@@ -198,6 +215,15 @@ def resend(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return _resend_as_new(session, pipeline, row)
 
     return pipeline.store.writer.run(run)
+
+
+def _no_copy_of(session: Session, row: Transmission) -> None:
+    """Raises RequestError for a message whose document was corrected: the partner would have it twice."""
+    original = aliased(Document)
+    copies = select(Document.id).join(original, original.id == Document.parent_id)
+    copy = session.scalar(copies.where(original.transmission_id == row.id, original.direction == "out").limit(1))
+    if copy is not None:
+        raise RequestError(f"A corrected copy was sent in its place: {copy}.", "Resend that one.")
 
 
 def _resend_as_new(session: Session, pipeline: Pipeline, row: Transmission) -> dict[str, Any]:

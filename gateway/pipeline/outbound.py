@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -16,10 +17,11 @@ from sqlalchemy.orm import Session
 
 from gateway.documents import Document as BusinessDocument
 from gateway.documents import DocumentError, parse_document
-from gateway.messages import lifecycle
+from gateway.messages import lifecycle, orders
 from gateway.messages.axes import Acknowledgement, Axis, Processing
 from gateway.messages.ids import derived_id
 from gateway.messages.models import Document, Interchange
+from gateway.messages.searchkeys import add_keys
 from gateway.partners import rules
 from gateway.partners.profile import PartnerProfile, Status
 from gateway.pipeline.context import SOFTWARE, Pipeline
@@ -30,7 +32,7 @@ from gateway.pipeline.xmloutbound import prepare_xml
 from gateway.store import payloads
 from gateway.store.faults import fault_point
 
-__all__ = ["Reason", "RefusedError", "Submitted", "submit_document"]
+__all__ = ["Reason", "RefusedError", "Submitted", "number_holder", "prepared_document", "submit_document"]
 
 _REPEATING_PURPOSES = frozenset({"change", "replace", "cancellation"})
 
@@ -55,12 +57,29 @@ def submit_document(
     partner: str | None = None,
     actor: str = "back-office",
     parent_id: str | None = None,
+    also: Callable[[Session, Submitted], None] = lambda _session, _done: None,
 ) -> Submitted:
     """Check, map, validate and queue one canonical document (JSON bytes).
 
-    ``partner`` replaces the document's ``receiver``. The same document twice is queued once.
-    Raises RefusedError with every reason.
+    ``partner`` replaces the document's ``receiver``; ``parent_id`` is the document of ours that it corrects. The same
+    document twice is queued once. ``also`` runs in the same transaction. Raises RefusedError with every reason.
     """
+    profile, prepared = prepared_document(pipeline, body, partner=partner, parent_id=parent_id)
+    stage = payloads.stage(pipeline.store.blobs, prepared.body)
+    fault_point("outbound.before_commit")
+
+    def run(session: Session) -> Submitted:
+        done = _commit(session, pipeline, profile, prepared, stage, actor, parent_id)
+        also(session, done)
+        return done
+
+    return pipeline.store.writer.run(run)
+
+
+def prepared_document(
+    pipeline: Pipeline, body: bytes, *, partner: str | None = None, parent_id: str | None = None
+) -> tuple[PartnerProfile, Prepared]:
+    """Check, map and validate one canonical document, with nothing written. Raises RefusedError with every reason."""
     try:
         document = parse_document(body)
     except DocumentError as error:
@@ -68,12 +87,7 @@ def submit_document(
     profile = _receiver(pipeline, document, partner)
     digest = hashlib.sha256(body).hexdigest()
     prepare = prepare_x12 if profile.xml.standard is None else prepare_xml
-    prepared = prepare(pipeline, profile, document, digest, parent_id)
-    stage = payloads.stage(pipeline.store.blobs, prepared.body)
-    fault_point("outbound.before_commit")
-    return pipeline.store.writer.run(
-        lambda session: _commit(session, pipeline, profile, prepared, stage, actor, parent_id)
-    )
+    return profile, prepare(pipeline, profile, document, digest, parent_id)
 
 
 def _receiver(pipeline: Pipeline, document: BusinessDocument, partner: str | None) -> PartnerProfile:
@@ -115,7 +129,7 @@ def _commit(
     earlier = session.get(Document, prepared.document_id)
     if earlier is not None:
         return Submitted(earlier.id, earlier.transmission_id, profile.code, earlier.kind, number, already=True)
-    owns = _owns_key(session, profile, prepared)
+    owns = _owns_key(session, profile, prepared, parent_id)
     message = prepared.build(session, now)
     try:
         transmission = queue(
@@ -182,6 +196,7 @@ def _commit(
     )
     reason = f"{prepared.set_id} {number} was put in the queue for {profile.name}."
     lifecycle.begin(session, row, actor=actor, reason="Taken over for sending.", now=now)
+    add_keys(session, row.id, row.kind, stage)
     lifecycle.advance(
         session,
         row,
@@ -192,17 +207,30 @@ def _commit(
         now=now,
         values={"posted_at": now, "post_reference": transmission.filename, "reason": reason},
     )
+    orders.link(session, row, orders.facts_of(document), profile, now)
     return Submitted(row.id, transmission.id, profile.code, document.kind, number)
 
 
-def _owns_key(session: Session, profile: PartnerProfile, prepared: Prepared) -> bool:
-    """True when this document becomes the owner of its business number.
+def _owns_key(session: Session, profile: PartnerProfile, prepared: Prepared, parent_id: str | None) -> bool:
+    """True when this document becomes the owner of its business number; what it corrects gives the number up.
 
     Raises RefusedError when another document that we sent has the number and this one does not say that it
     changes, replaces or cancels it.
     """
     if prepared.key is None:
         return False
+    holder = number_holder(session, profile, prepared, parent_id)
+    if holder is not None and holder.id == parent_id:
+        holder.owns_key = False
+        session.flush()
+        return True
+    return holder is None
+
+
+def number_holder(
+    session: Session, profile: PartnerProfile, prepared: Prepared, parent_id: str | None
+) -> Document | None:
+    """The document of ours that has this business number. Raises RefusedError when it does not let go of it."""
     holder = session.scalar(
         select(Document).where(
             Document.partner == profile.code,
@@ -211,11 +239,9 @@ def _owns_key(session: Session, profile: PartnerProfile, prepared: Prepared) -> 
             Document.owns_key,
         )
     )
-    if holder is None:
-        return True
     purpose = prepared.document.purpose.value if prepared.document.purpose else None
-    if purpose in _REPEATING_PURPOSES:
-        return False
+    if holder is None or holder.id == parent_id or purpose in _REPEATING_PURPOSES:
+        return holder
     raise RefusedError(
         [
             Reason(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.messages.orders import OrderFacts
 from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.problems import Problem
 from gateway.standards.edi.model import Finding
@@ -73,6 +74,8 @@ class PlannedDocument:
     schema_identity: str | None = None
     #: What became of a document that is nothing for the back office; "" = it answers something that we sent.
     settled: str = ""
+    #: What it says of orders.
+    order: OrderFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

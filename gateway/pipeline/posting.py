@@ -12,6 +12,7 @@ from gateway.messages.axes import Axis, Processing
 from gateway.messages.cases import close_settled
 from gateway.messages.lifecycle import subject_type
 from gateway.messages.models import CaseMember, Document
+from gateway.messages.orders import touch
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
@@ -74,6 +75,7 @@ def post(pipeline: Pipeline, document_id: str) -> None:
         )
         if found.has_case:
             close_settled(session, subject_type(current), current.id, actor="pipeline", reason=reason, now=now)
+            touch(session, document_id)
 
     pipeline.store.writer.run(done)
 

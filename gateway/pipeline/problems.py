@@ -79,6 +79,10 @@ class ProblemKind(Enum):
     REJECTED_BY_PARTNER = "rejected_by_partner"
     #: No acknowledgement came in time.
     OVERDUE = "acknowledgement_overdue"
+    #: A business document that we owe the partner was not sent in time.
+    DOCUMENT_LATE = "document_late"
+    #: A business document that the partner owes us did not come in time.
+    DOCUMENT_OVERDUE = "document_overdue"
     #: An acknowledgement that belongs to nothing we sent.
     UNMATCHED = "acknowledgement_unmatched"
     #: A message broke its worker several times.
@@ -144,6 +148,12 @@ _TABLE: dict[ProblemKind, _Row] = {
         _OURS, "Read the partner's reasons, correct the document and send it under a new number."
     ),
     ProblemKind.OVERDUE: _Row(_PARTNER, "Ask the partner whether the document arrived; resend it if not.", "warning"),
+    ProblemKind.DOCUMENT_LATE: _Row(
+        _OURS, "Open the order and send the document, or skip the step or close the order with a reason."
+    ),
+    ProblemKind.DOCUMENT_OVERDUE: _Row(
+        _PARTNER, "Ask the partner for it; if it never sends it, skip the step on the order's page.", "warning"
+    ),
     ProblemKind.UNMATCHED: _Row(_PARTNER, "Ask the partner which document it meant.", "warning"),
     ProblemKind.POISON: _Row(_OURS, "Report it with the support bundle; the message is kept and can be replayed."),
 }

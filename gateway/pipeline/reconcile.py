@@ -13,6 +13,7 @@ from gateway.messages.axes import Acknowledgement, Axis
 from gateway.messages.cases import close_settled
 from gateway.messages.lifecycle import subject_type
 from gateway.messages.models import Document, Interchange, Transmission
+from gateway.messages.orders import touch
 from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
@@ -192,6 +193,7 @@ def _acknowledged(
             ProblemKind.REJECTED_BY_PARTNER, f"{partner.name} rejected our {name}: {why}", document.set_id
         )
         open_problem(session, document, problem, now)
+        touch(session, document.id)
     else:
         close_settled(session, subject_type(document), document.id, actor="pipeline", reason=reason, now=now)
 

@@ -28,6 +28,10 @@ from gateway.standards.xml.checked import CheckedXmlDocument
 __all__ = ["RequestError", "send", "submit_file"]
 
 
+#: Who sends what comes without a name: the folder, the command line.
+_ACTOR = "back-office"
+
+
 class RequestError(OperationError):
     """The request cannot be carried out; ``fix`` says what to do instead."""
 
@@ -47,23 +51,30 @@ def send(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, Any]:
                 content,
                 partner=parameters.get("partner"),
                 as_is=bool(parameters.get("as_is")),
+                actor=str(parameters.get("actor") or _ACTOR),
             )
         )
     return {"files": results}
 
 
 def submit_file(
-    pipeline: Pipeline, name: str, content: bytes, *, partner: str | None = None, as_is: bool = False
+    pipeline: Pipeline,
+    name: str,
+    content: bytes,
+    *,
+    partner: str | None = None,
+    as_is: bool = False,
+    actor: str = _ACTOR,
 ) -> dict[str, Any]:
     """Send one file: a canonical document (JSON), X12 or XML. The result names every reason when it is refused."""
     try:
         if as_is:
             sent = [send_as_is(pipeline, name, content, partner)]
         elif content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-            sent = [_sent(pipeline, body, partner) for body in _json_documents(content)]
+            sent = [_sent(pipeline, body, partner, actor) for body in _json_documents(content)]
         else:
             read = _xml_documents if looks_like_xml(content) else _x12_documents
-            sent = [_sent(pipeline, body, to) for body, to in read(pipeline, content, partner)]
+            sent = [_sent(pipeline, body, to, actor) for body, to in read(pipeline, content, partner)]
     except RefusedError as error:
         reasons = [{"path": r.path, "message": r.message, "fix": r.fix} for r in error.reasons]
         return {"name": name, "result": "refused", "reasons": reasons, "documents": []}
@@ -77,8 +88,8 @@ def submit_file(
     }
 
 
-def _sent(pipeline: Pipeline, body: bytes, partner: str | None) -> dict[str, Any]:
-    done = submit_document(pipeline, body, partner=partner)
+def _sent(pipeline: Pipeline, body: bytes, partner: str | None, actor: str) -> dict[str, Any]:
+    done = submit_document(pipeline, body, partner=partner, actor=actor)
     return {
         "result": "duplicate" if done.already else "queued",
         "document": done.document_id,

@@ -22,6 +22,7 @@ from gateway.messages.models import Attempt, Document, Transmission
 from gateway.messages.ports import Task
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.delivery import submit_drain
+from gateway.pipeline.ordering_sweep import sweep_late_documents, sweep_orders
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
 
@@ -222,6 +223,8 @@ class Sweeper:
                     sweep_receipts(self._pipeline)
                 if round_ % HOURLY == 0:
                     payloads.collect_orphans(self._pipeline.store)
+                sweep_late_documents(self._pipeline)
+                sweep_orders(self._pipeline)
             except Exception:
                 # A sweep that fails (database away, disk full) is tried again; the thread must live on.
                 logger.exception("A sweep failed; the next one follows in %.0f s", self._every)

@@ -51,7 +51,7 @@ def prepare_xml(
     control = document_id if family == "ubl" else f"{document_id}@{pipeline.message_host}"
     data = _whole(pipeline, profile, family, written.root, control, pipeline.clock())
     checked = check_xml(data, check_options(pipeline, profile))
-    findings = [*doubts, *crossed.findings, *written.findings, *_found(checked)]
+    findings = [*doubts, *crossed.findings, *written.findings, *_found(checked), *_official(pipeline, profile, checked)]
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise RefusedError([Reason(f.path or f.segment or "", f.message, f.fix) for f in errors])
@@ -121,6 +121,14 @@ def _whole(
     complete_cxml(root)  # elements that cXML demands and that say nothing
     whole = write_cxml(root, facts, header=header, secret=shared_secret(pipeline, profile))
     return serialise(whole, doctype=document_type(etree.QName(root).localname, facts.version))
+
+
+def _official(pipeline: Pipeline, profile: PartnerProfile, checked: CheckedXml) -> list[Finding]:
+    """What our own documents break of the official rules that the operator has put here."""
+    if pipeline.official_rules is None:
+        return []
+    documents = (document for document in checked.documents if document.accepted)
+    return [found for each in documents for found in pipeline.official_rules(each, profile.inbound.severities)]
 
 
 def _found(checked: CheckedXml) -> list[Finding]:

@@ -13,6 +13,7 @@ from gateway.documents import Document, business_key, dump_document
 from gateway.mapping import MapError, maps_available
 from gateway.mapping.xml.convert import read_checked_document
 from gateway.messages.ids import document_id
+from gateway.messages.orders import facts_of
 from gateway.partners import rules
 from gateway.partners.profile import PartnerProfile
 from gateway.pipeline.context import Pipeline
@@ -115,11 +116,27 @@ def _plan_envelope(
         problem = identified.refusal[1]
         return replace(planned, checked=refuse_xml(document, problem), refusal=problem)
     answers = read_acknowledgement_xml(identity.document)
+    if not answers:
+        document = _judged(pipeline, document, identified.profile)
     return replace(
         planned,
+        checked=document,
         documents=(_plan_document(pipeline, transmission_id, planned, document, identified.profile, bool(answers)),),
         acknowledgements=answers,
     )
+
+
+def _judged(pipeline: Pipeline, document: CheckedXmlDocument, profile: PartnerProfile) -> CheckedXmlDocument:
+    """The document with what the official rules say of it, when its schema accepts it and there are any."""
+    if pipeline.official_rules is None or not document.accepted:
+        return document
+    found = pipeline.official_rules(document, profile.inbound.severities)
+    if not found:
+        return document
+    verdict = document.verdict
+    if verdict == "accepted" and any(finding.severity != "note" for finding in found):
+        verdict = "accepted_with_errors"
+    return replace(document, verdict=verdict, findings=(*document.findings, *found))
 
 
 def _facts(document: CheckedXmlDocument) -> EnvelopeFacts:
@@ -226,6 +243,7 @@ def _mapped(
         findings=findings,
         amount=amount_of(canonical),
         currency=currency_of(canonical),
+        order=facts_of(canonical),
         problem=_waits(document, planned, profile, settings.auto_post),
     )
 

@@ -13,11 +13,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gateway.backoffice.folder import FolderBackOffice
+from gateway.messages.corrections import SecondPerson
 from gateway.messages.models import Document, Transmission
 from gateway.messages.ports import Task
 from gateway.partners.directory import Directory
 from gateway.pipeline.context import Company, Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
+from gateway.pipeline.schematron import OfficialRules
 from gateway.pipeline.work import EmbeddedWork
 from gateway.service.doors import Doors
 from gateway.service.relationships import Relationships
@@ -49,11 +51,15 @@ class Context:
     work: EmbeddedWork
     pipeline: Pipeline
     doors: Doors
+    official_rules: OfficialRules
     #: Called after something was sent or applied, so that waiting threads look at once.
     wake: Callable[[], None] = lambda: None
+    #: Where staff reach the pages while the service runs; "" before.
+    staff_url: str = ""
 
     def close(self) -> None:
-        """Commit what waits and let go of the database."""
+        """End the helper process, commit what waits and let go of the database."""
+        self.official_rules.close()
         self.store.close()
 
 
@@ -101,7 +107,11 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
     pipeline.has_room = partial(_has_room, settings.paths.home, settings.limits.min_free_disk_bytes)
     pipeline.secrets = partial(_secret, store, kek)
     pipeline.reopen = partial(_reopen, relationships)
-    return Context(settings, store, kek, partners, relationships, work, pipeline, doors)
+    official = OfficialRules(settings.paths.home)
+    pipeline.official_rules = official.check
+    pipeline.second_person = SecondPerson(settings.staff.second_person)
+    pipeline.profiles_changed = relationships.refresh
+    return Context(settings, store, kek, partners, relationships, work, pipeline, doors, official)
 
 
 def _has_room(home: Path, reserve: int) -> bool:

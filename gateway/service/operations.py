@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from gateway.alerts import operations as alert_operations
 from gateway.messages import queries
 from gateway.partners import operations as partner_operations
 from gateway.partners.errors import OperationError
-from gateway.pipeline import caseactions
+from gateway.pipeline import caseactions, corrections, messageactions, ordering, queueactions
 from gateway.pipeline import operations as pipeline_operations
 from gateway.service import secrets
+from gateway.service.alerts import alerting_of
 from gateway.service.context import Context, utc_now
 from gateway.staff import operations as staff_operations
 from gateway.staff.operations import Staff
@@ -26,7 +28,14 @@ from gateway.workdir import ssh_host_keys
 __all__ = ["OPERATIONS", "Operation"]
 
 Operation = Callable[[Context, dict[str, Any]], Any]
-_PIPELINE = {**pipeline_operations.OPERATIONS, **caseactions.OPERATIONS}
+_PIPELINE = {
+    **pipeline_operations.OPERATIONS,
+    **caseactions.OPERATIONS,
+    **ordering.OPERATIONS,
+    **corrections.OPERATIONS,
+    **queueactions.OPERATIONS,
+    **messageactions.OPERATIONS,
+}
 
 
 def _partner(name: str, context: Context, parameters: dict[str, Any]) -> Any:
@@ -110,7 +119,13 @@ def _staff(name: str, context: Context, parameters: dict[str, Any]) -> Any:
     return staff_operations.OPERATIONS[name](staff, parameters)
 
 
+def _alert(name: str, context: Context, parameters: dict[str, Any]) -> Any:
+    """An operation on alerts and their channels."""
+    return alert_operations.OPERATIONS[name](alerting_of(context), parameters)
+
+
 OPERATIONS: dict[str, Operation] = {
+    **{name: partial(_alert, name) for name in alert_operations.OPERATIONS},
     **{name: partial(_staff, name) for name in staff_operations.OPERATIONS},
     **{name: partial(_partner, name) for name in partner_operations.OPERATIONS},
     **{name: partial(_pipeline, name) for name in _PIPELINE},

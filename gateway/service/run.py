@@ -18,6 +18,7 @@ from typing import Any
 
 import click
 
+from gateway.alerts.runner import Runner
 from gateway.backoffice.files import write_whole_file
 from gateway.backoffice.outbox import OutboxWatcher, Reason, Submission
 from gateway.control import ControlServer
@@ -27,6 +28,7 @@ from gateway.pipeline import delivery, inbound, posting, sweeper
 from gateway.pipeline.outbound import RefusedError, submit_document
 from gateway.pipeline.receipts import Receipts
 from gateway.pipeline.receive import Inbox
+from gateway.service.alerts import alerting_of
 from gateway.service.context import Context, open_context, utc_now
 from gateway.service.doors import listening
 from gateway.service.operations import OPERATIONS
@@ -105,6 +107,7 @@ class _Service:
         self._reactor = reactor
         settings, pipeline = context.settings, context.pipeline
         self._sweeper = sweeper.Sweeper(pipeline)
+        self._alerts = Runner(alerting_of(context))
         self._outbox = OutboxWatcher(
             settings.paths.outbox,
             self._hand_in,
@@ -186,6 +189,9 @@ class _Service:
         self._started.append(context.doors.stop)
         context.doors.start(pipeline, self._reactor, asyncio.get_event_loop())
         self._web.start(self._reactor)
+        context.staff_url = self._web.url
+        self._alerts.start()
+        self._started.append(self._alerts.stop)
         self._announce()
 
     def _announce(self) -> None:

@@ -18,7 +18,7 @@ __all__ = ["delete", "list_all", "put"]
 
 #: Kinds that an operator may store; the others are the gateway's own.
 KINDS = ("plain", "password-hash", "token")
-_OWN_KINDS = ("as2-identity", "ssh-host-key", "setup-code", "staff-totp")
+_OWN_KINDS = ("as2-identity", "ssh-host-key", "setup-code", "staff-totp", "alert-key")
 
 
 def put(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from gateway.service.context import Context, utc_now
 from gateway.service.doors import listening
 from gateway.service.operations import OPERATIONS
 from gateway.staff import accounts
+from gateway.store.secrets import get_secret
 from gateway.transports.as2.server import TlsFiles
 from gateway.web.app import create_app
+from gateway.web.provider import Provider, installed
 from gateway.web.server import WebServer
 from gateway.web.site import PartnerName, Site
 
@@ -85,7 +87,25 @@ class StaffPages:
             secure=secure,
             behind_proxy=settings.web.public_url is not None,
             require_totp=settings.web.require_totp,
+            api_per_minute=settings.web.api_per_minute,
+            provider=self._provider(),
         )
+
+    def _provider(self) -> Provider | None:
+        """The identity provider of the settings. Raises OperationError when its libraries are not installed."""
+        oidc, context = self._context.settings.web.oidc, self._context
+        if oidc is None:
+            return None
+        if not installed():
+            raise OperationError(
+                "[web.oidc] is set, but what it needs is not installed.", 'Run: pip install "edi-gateway[oidc]"'
+            )
+
+        def secret() -> str:
+            with context.store.read() as session:
+                return get_secret(session, context.kek, oidc.client_secret).decode("utf-8")
+
+        return Provider(oidc, secret)
 
     def _operate(self, name: str, parameters: Mapping[str, Any]) -> Any:
         return OPERATIONS[name](self._context, dict(parameters))

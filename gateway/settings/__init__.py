@@ -5,6 +5,7 @@ one gateway: settings, keys, database, folders, logs. Relative paths in the file
 directory can be moved or restored elsewhere as a whole.
 """
 
+from gateway.settings.alerts import AlertSettings
 from gateway.settings.company import Company, company_named
 from gateway.settings.doors import As2Settings, HttpSettings, SftpSettings
 from gateway.settings.endpoint import Endpoint, parse_endpoint
@@ -19,11 +20,13 @@ from gateway.settings.model import (
     WorkSettings,
 )
 from gateway.settings.section import SettingsError
+from gateway.settings.staff import StaffSettings
 from gateway.settings.web import WebSettings
 from gateway.settings_template import SETTINGS_FILE, settings_text, write_default
 
 __all__ = [
     "SETTINGS_FILE",
+    "AlertSettings",
     "As2Settings",
     "Company",
     "Endpoint",
@@ -35,6 +38,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SftpSettings",
+    "StaffSettings",
     "StoreSettings",
     "WebSettings",
     "WorkSettings",

@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints
 
+from gateway.settings.alerts import AlertSettings
 from gateway.settings.company import Company
 from gateway.settings.doors import As2Settings, HttpSettings, SftpSettings
 from gateway.settings.section import MEBIBYTE, Section
+from gateway.settings.staff import StaffSettings
 from gateway.settings.web import WebSettings
 from gateway.settings_template import SETTINGS_FILE
 
@@ -108,10 +110,12 @@ class Settings(Section):
     sftp: SftpSettings = SftpSettings()
     http: HttpSettings = HttpSettings()
     web: WebSettings = WebSettings()
+    staff: StaffSettings = StaffSettings()
     store: StoreSettings = StoreSettings()
     folders: FolderSettings = FolderSettings()
     limits: LimitSettings = LimitSettings()
     work: WorkSettings = WorkSettings()
+    alerts: AlertSettings = AlertSettings()
     log: LogSettings = LogSettings()
 
     _home: Path = PrivateAttr(default_factory=Path)

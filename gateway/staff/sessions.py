@@ -29,6 +29,7 @@ __all__ = [
     "IDLE",
     "Visitor",
     "admit",
+    "admit_known",
     "count_try",
     "end_session",
     "fail",
@@ -36,6 +37,7 @@ __all__ = [
     "hash_id",
     "pass_code",
     "prove_again",
+    "prove_elsewhere",
     "see",
     "sessions_of",
     "touch",
@@ -68,6 +70,8 @@ class Visitor:
     session_hash: str
     proved_at: datetime
     seen_at: datetime
+    #: True for an account without a password: the company's identity provider lets it in.
+    by_provider: bool = False
 
     @property
     def initials(self) -> str:
@@ -109,6 +113,7 @@ def find_visitor(session: Session, session_id: str, now: datetime) -> Visitor | 
         session_hash=login.id_hash,
         proved_at=login.proved_at,
         seen_at=login.seen_at,
+        by_provider=user.password_hash is None,
     )
 
 
@@ -146,6 +151,13 @@ def admit(session: Session, name: str, *, address: str, agent: str, now: datetim
     if user.totp:
         return _open(session, user, "code", address, agent, now), "code"
     return _log_in(session, user, address, agent, now), "open"
+
+
+def admit_known(session: Session, user: StaffUser, *, address: str, agent: str, now: datetime, old: str = "") -> str:
+    """Somebody proved elsewhere who they are, second factor and all: the identifier of an open session."""
+    session.execute(delete(StaffSession).where(StaffSession.id_hash == hash_id(old)))
+    session.execute(delete(StaffSession).where(StaffSession.created_at < now - ABSOLUTE))
+    return _log_in(session, user, address, agent, now)
 
 
 def pass_code(
@@ -197,6 +209,15 @@ def prove_again(session: Session, visitor: Visitor, kek: Kek, code: str, *, addr
     login.proved_at = now
     forgive(session, user.name, address)
     note(session, "login-again", user.id, actor=user.name, reason="Proved again for a sensitive action.", now=now)
+
+
+def prove_elsewhere(session: Session, visitor: Visitor, now: datetime) -> None:
+    """The identity provider asked the person again. Raises LoginRefusedError when the session ended meanwhile."""
+    login = session.get(StaffSession, visitor.session_hash)
+    if login is None:
+        raise LoginRefusedError
+    login.proved_at = now
+    note(session, "login-again", visitor.user_id, actor=visitor.name, reason="Proved again at the provider.", now=now)
 
 
 def touch(visitor: Visitor, now: datetime) -> bool:

@@ -45,6 +45,7 @@ __all__ = [
     "head",
     "instant",
     "verify",
+    "verify_after",
 ]
 
 #: The hash that the first event names as its predecessor's.
@@ -250,6 +251,27 @@ def verify(
     return LedgerReport(True, checked, None, f"All {checked} events stand as they were written.", here)
 
 
+def verify_after(session: Session, noted: str | None, *, limit: int = PAGE) -> LedgerReport:
+    """Check at most ``limit`` events that follow a head noted earlier (None: from the first one).
+
+    For a watch that goes through a long ledger little by little: hand the report's ``head`` in the next time. At the
+    ledger's end its recorded head is compared, too. Raises ValueError for a head that is not ``number:hash``.
+    """
+    checked, previous = _parse_head(noted)
+    total, head_hash = head(session)
+    rows = session.execute(_PAGES.where(_EVENT.c.seq > checked).limit(limit)).mappings().all()
+    for row in rows:
+        problem = _problem(row, checked + 1, previous)
+        if problem is not None:
+            return LedgerReport(False, checked, checked + 1, problem, f"{checked}:{previous}")
+        checked, previous = checked + 1, row["hash"]
+    here = f"{checked}:{previous}"
+    if len(rows) < limit and (checked, previous) != (total, head_hash):
+        message = f"The ledger ends with event {checked}, but the head that was recorded is event {total}."
+        return LedgerReport(False, checked, checked + 1, message, here)
+    return LedgerReport(True, checked, None, f"The events up to {checked} stand as they were written.", here)
+
+
 # -- the chain -----------------------------------------------------------------------------------------------
 
 _EVENT = cast("Table", Event.__table__)
@@ -269,6 +291,11 @@ _FIELDS = (
     *("seq", "at", "kind", "subject_type", "subject_id", "axis", "old", "new", "actor", "reason", "data"),
     "prev_hash",
 )
+
+
+_PAGES = select(
+    _EVENT.c.seq, *(type_coerce(_EVENT.c[name], Text).label(name) for name in _FIELDS[1:]), _EVENT.c.hash
+).order_by(_EVENT.c.seq)
 
 
 def _canonical(value: object) -> str:
@@ -292,8 +319,7 @@ def _last(session: Session) -> tuple[int, str]:
 
 def _events(session: Session) -> Iterator[RowMapping]:
     """Every event in order, in pages, each column as the text that is stored."""
-    columns = [_EVENT.c.seq, *(type_coerce(_EVENT.c[name], Text).label(name) for name in _FIELDS[1:])]
-    query = select(*columns, _EVENT.c.hash).order_by(_EVENT.c.seq).limit(PAGE)
+    query = _PAGES.limit(PAGE)
     last: int | None = None
     while True:
         page = session.execute(query if last is None else query.where(_EVENT.c.seq > last)).mappings().all()

@@ -15,18 +15,19 @@ from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
-from gateway.web import view
+from gateway.web import api, presence, view
+from gateway.web.api.problems import answer_of
 from gateway.web.pages import FAMILIES
-from gateway.web.security import protect
+from gateway.web.security import of_api, protect
 from gateway.web.site import Site
 
 __all__ = ["MAX_BODY", "MAX_UPLOAD", "UPLOADS", "create_app"]
 
 logger = logging.getLogger(__name__)
 
-#: Bytes of a request's body: of a form, and of the paths below which files are uploaded.
-MAX_BODY, MAX_UPLOAD = 1 << 20, 10 << 20
-UPLOADS = ("/inspector",)
+#: Bytes of a request's body: of a form, and of the paths below which files are uploaded (10 MB, and the form around).
+MAX_BODY, MAX_UPLOAD = 1 << 20, (10 << 20) + (64 << 10)
+UPLOADS = ("/inspector", "/api/v1/documents", "/edit/")
 _STATIC = Path(__file__).parent / "static"
 
 #: Status → headline and what to do, for people.
@@ -53,9 +54,11 @@ def create_app(site: Site) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     protect(app, site)
     view.register(app, site)
+    presence.install(app, site.clock)
     app.jinja_env.globals["asset"] = _asset
     for family in FAMILIES:
         app.register_blueprint(family)
+    app.register_blueprint(api.blueprint)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failure)
@@ -109,6 +112,9 @@ def _page(code: int, said: str, error: Exception | None = None, headers: Any = (
     if error is not None or code >= 500:
         reference = secrets.token_hex(4)
         logger.error("page %s failed, error id %s", request.path, reference, exc_info=error)
+    if of_api():
+        allow = {name: value for name, value in headers if name.lower() == "allow"}
+        return answer_of(code, said, headers=allow, reference=reference)
     if not hasattr(g, "visitor"):
         g.visitor, g.now = None, view.now()
     page = render_template("error.html", code=code, headline=headline, said=said, remedy=remedy, reference=reference)

@@ -14,6 +14,7 @@ from uuid import UUID
 from gateway.partners.directory import Directory
 from gateway.partners.guides import options_by_set
 from gateway.partners.profile import PartnerProfile
+from gateway.partners.xmlids import keys_of
 from gateway.pipeline.context import Company, Pipeline
 from gateway.pipeline.plan import plan_transmission
 from gateway.pipeline.planned import PlannedInterchange
@@ -22,6 +23,8 @@ from gateway.pipeline.xmlanswers import wants_answer
 from gateway.pipeline.xmlplan import check_options, looks_like_xml
 from gateway.settings import Settings
 from gateway.standards.edi.options import ValidationOptions
+from gateway.standards.edifact import EdifactFile, EdifactInterchange, inspect_edifact, is_edifact, read_edifact
+from gateway.standards.edifact.names import PARTY_QUALIFIERS
 from gateway.standards.inspect import inspect_file
 from gateway.standards.x12.acknowledge import AckControls, acknowledge
 from gateway.standards.x12.checked import CheckedInterchange
@@ -36,6 +39,8 @@ __all__ = ["MOST_TRIED", "Inspection", "Match", "inspect_message"]
 MOST_TRIED = 500_000
 _TRIAL = str(UUID(int=0))
 _HELD = ("Would be held", "warn", "pause")
+#: Interchanges of one EDIFACT file whose sender is named.
+_MOST_MATCHES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class Inspection:
     answer_sentence: str = ""
     #: The partner whose AS2 name it carries.
     as2_partner: str | None = None
+    #: What EDIFACT was read into.
+    edifact: EdifactFile | None = None
 
 
 def inspect_message(site: Site, settings: Settings | None, name: str, data: bytes, now: datetime) -> Inspection:
@@ -79,6 +86,8 @@ def inspect_message(site: Site, settings: Settings | None, name: str, data: byte
             name, len(data), opened, None, as2_partner=as2_partner, answer_sentence=_receipt_sentence(opened)
         )
     payload = opened.payload
+    if is_edifact(payload):
+        return _look_at_edifact(pipeline, name, len(data), opened, as2_partner)
     planned: tuple[PlannedInterchange, ...] = ()
     sentence = ""
     if len(payload) <= MOST_TRIED:
@@ -97,6 +106,42 @@ def inspect_message(site: Site, settings: Settings | None, name: str, data: byte
         sentence or _answer_sentence(planned, answers, opened),
         as2_partner,
     )
+
+
+def _look_at_edifact(pipeline: Pipeline, name: str, size: int, opened: Opened, as2_partner: str | None) -> Inspection:
+    """EDIFACT: its structure, and whose it would be by the addresses of its UNB."""
+    read = read_edifact(opened.payload)
+    result = inspect_edifact(opened.filename or name, read)
+    known = [each for each in read.interchanges if each.has_header][:_MOST_MATCHES]
+    answer = " ".join(filter(None, [_receipt_sentence(opened), "No acknowledgement (CONTRL) would be given."]))
+    return Inspection(
+        name,
+        size,
+        opened,
+        result,
+        tuple(_match_edifact(pipeline, each) for each in known),
+        answer_sentence=answer,
+        as2_partner=as2_partner,
+        edifact=read,
+    )
+
+
+def _match_edifact(pipeline: Pipeline, interchange: EdifactInterchange) -> Match:
+    """Whose identifier the sender's would be: that of an ISA, or of XML documents, under the same authority."""
+    qualifier, identity = interchange.sender_qualifier, interchange.sender
+    known, isa, scheme = PARTY_QUALIFIERS.get(qualifier, (f"qualifier {qualifier}", qualifier, ""))
+    code = pipeline.directory.by_isa(isa, identity) if identity else None
+    if code is None and scheme and identity:
+        code = next((found for key in keys_of("", scheme, identity) if (found := pipeline.directory.by_xml(key))), None)
+    partner = pipeline.profile(code) if code else None
+    address = f"{identity[:35] or 'nobody'} ({known})"
+    if partner is not None:
+        sentence = f"Its sender {address} is an identifier of {partner.name}. EDIFACT is read for looking only."
+        fix = f"Ask {partner.name} for X12, UBL or cXML."
+    else:
+        sentence = f"No partner has the identifier of its sender, {address}. EDIFACT is read for looking only."
+        fix = "Ask the partner for X12, UBL or cXML, and add the identifier to its profile."
+    return Match(f"Interchange {interchange.control[:35]}".strip(), partner, _HELD, sentence, fix)
 
 
 def _pipeline(site: Site, settings: Settings | None, payload: bytes, now: datetime) -> Pipeline:

@@ -13,7 +13,17 @@ from gateway.staff.sessions import Visitor, find_visitor, hash_id, see, touch
 from gateway.web.access import ACCESS, may
 from gateway.web.site import Site, the_site
 
-__all__ = ["LIVE", "address", "forget_login", "local_path", "must_enrol", "protect", "remember_login", "visitor"]
+__all__ = [
+    "LIVE",
+    "address",
+    "forget_login",
+    "local_path",
+    "must_enrol",
+    "of_api",
+    "protect",
+    "remember_login",
+    "visitor",
+]
 
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
@@ -50,8 +60,15 @@ def protect(app: Flask, site: Site) -> None:
     app.before_request(_check_host)
     app.before_request(_find_visitor)
     app.before_request(_check_access)
-    app.before_request(lambda: None if request.method in _SAFE or request.endpoint is None else csrf.protect())
+    app.before_request(
+        lambda: None if request.method in _SAFE or request.endpoint is None or of_api() else csrf.protect()
+    )
     app.after_request(_add_headers)
+
+
+def of_api() -> bool:
+    """Whether the request is to the REST API: it asks for a token, knows no cookie and so needs no form token."""
+    return request.path.startswith("/api/")
 
 
 def visitor() -> Visitor:
@@ -108,6 +125,9 @@ def _find_visitor() -> None:
     site = the_site()
     g.now = site.clock()
     g.visitor = g.waiting = None
+    g.login_hash = ""
+    if of_api():
+        return
     identity = request.cookies.get(_cookie(), "")
     g.login_hash = hash_id(identity) if identity else ""
     if not identity or request.endpoint == "static":
@@ -126,16 +146,16 @@ def _find_visitor() -> None:
 
 
 def must_enrol(who: Visitor, site: Site) -> bool:
-    """Whether the settings ask this person for a second factor that is not set up yet."""
-    if who.totp or site.require_totp == "none":
+    """Whether the settings ask this person for a second factor that is not set up yet; a provider has its own."""
+    if who.totp or who.by_provider or site.require_totp == "none":
         return False
     return site.require_totp == "all" or bool(who.roles & {Role.ADMIN, Role.SECURITY})
 
 
 def _check_access() -> Any:
     endpoint = request.endpoint
-    if endpoint is None:
-        return None  # no such page: the error page says so
+    if endpoint is None or of_api():
+        return None  # no such page: the error page says so; the API has a guard of its own
     access = ACCESS.get(endpoint)
     if access is None:
         abort(403)

@@ -22,6 +22,7 @@ from gateway.transports.httpserver import (
     ServerLimits,
     TlsFiles,
 )
+from gateway.web.api.problems import MIME, body_of
 from gateway.web.app import MAX_BODY, MAX_UPLOAD, UPLOADS
 
 __all__ = ["LIMITS", "WebServer", "run_wsgi"]
@@ -31,6 +32,8 @@ LIMITS = ServerLimits(
     max_body_bytes=MAX_UPLOAD, connections=200, connections_per_address=100, threads=8, body_seconds=300.0
 )
 _METHODS = frozenset({b"GET", b"HEAD", b"POST"})
+#: Where PUT is taken, too.
+_API = b"/api/"
 #: Said by the application or by the connection itself.
 _OURS = frozenset({"content-length", "connection", "transfer-encoding"})
 
@@ -42,18 +45,34 @@ def _plain(status: int, text: str) -> Answer:
     return Answer(status, headers, f"{text}\n".encode(), "")
 
 
+#: Path → what is said of a body that is too large for it; the first that fits.
+_TOO_LARGE = (
+    (_API, Answer(413, (("Content-Type", MIME),), body_of("too-large", "A document may have 10 MB."), "")),
+    (
+        b"/inspector",
+        _plain(
+            413,
+            "That is more than 10 MB, the most that is looked at here. Go back, or inspect it on the machine itself: "
+            "gateway inspect FILE",
+        ),
+    ),
+    (b"", _plain(413, "The request is too large. Go back and send less at a time.")),
+)
+
+
 class _StaffRequest(BoundedRequest):
     """One request of a browser."""
 
     door = "web"
-    too_large = _plain(413, "The request is too large.")
+    too_large = _TOO_LARGE[-1][1]
     too_slow = _plain(408, "The request came too slowly.")
 
     def judge(self, length: int | None) -> None:
         """Refuse what no page takes; the rest is the application's."""
         method, target = self.channel.request_line()
+        self.too_large = next(answer for path, answer in _TOO_LARGE if bytes(target).startswith(path))
         limit = MAX_UPLOAD if bytes(target).startswith(tuple(path.encode() for path in UPLOADS)) else MAX_BODY
-        if method not in _METHODS:
+        if method not in _METHODS and not (method == b"PUT" and bytes(target).startswith(_API)):
             self.refuse(Answer(405, (("Allow", "GET, HEAD, POST"),), b"", ""))
         elif not bytes(target).startswith(b"/"):
             self.refuse(_plain(400, "The address must be a path."))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from gateway.staff.operations import Staff
 from gateway.store.secrets import Kek
+from gateway.web.provider import Provider
 
 __all__ = ["PartnerName", "Site", "the_site"]
 
@@ -58,6 +59,10 @@ class Site:
     behind_proxy: bool = False
     #: "none", "admins" or "all": who must have a second factor.
     require_totp: str = "none"
+    #: Requests that one API token may make in a minute; 0 = no API.
+    api_per_minute: int = 600
+    #: The company's identity provider; None = passwords only.
+    provider: Provider | None = None
 
     @property
     def staff(self) -> Staff:

@@ -9,8 +9,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+import gateway.alerts.models
 import gateway.messages.corrections
 import gateway.messages.models
+import gateway.messages.notes
+import gateway.messages.ordermodels
+import gateway.messages.searchkeys
+import gateway.messages.views
 import gateway.partners.models
 import gateway.staff.models
 import gateway.store.secrets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -16,20 +17,34 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+import gateway.alerts.models
 import gateway.messages.corrections
 import gateway.messages.models
+import gateway.messages.notes
+import gateway.messages.ordermodels
+import gateway.messages.searchkeys
+import gateway.messages.views
 import gateway.partners.models
+import gateway.staff.models
 import gateway.store.secrets
 import gateway.transports.sftp.models  # noqa: F401 - every module with tables, so that the metadata is whole
-from gateway.messages import control
+from gateway.messages import control, orders
+from gateway.messages.models import Document
+from gateway.messages.ordermodels import PurchaseOrder
 from gateway.messages.ports import Task
+from gateway.partners.profile import PartnerProfile
+from gateway.pipeline import ordering, outbound
+from gateway.pipeline.ordering_sweep import sweep_late_documents, sweep_orders
 from gateway.pipeline.work import EmbeddedWork
 from gateway.store import ledger, migrations, payloads
 from gateway.store.base import Base
 from gateway.store.engine import Store, open_store
+from tests.alerts.alertkit import AlertKit
+from tests.pipeline.pipelinekit import HARBOR, Kit
 
 # Debian keeps the server's programs outside the search path.
 for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin")):
@@ -140,3 +155,71 @@ def test_the_facts_tell_the_servers_version_and_no_password(store: Store) -> Non
     assert facts["version"]
     with open_store(store.url.replace("gateway@", "gateway:secret@"), write=False) as other:
         assert "secret" not in other.url
+
+
+def test_orders_go_their_way_and_are_listed(store: Store, tmp_path: Path) -> None:
+    kit = Kit(store, tmp_path)
+    kit.befriend(documents={"received": {"850": {"follow_up": [{"set": "855", "hours": 24}]}}})
+    kit.receive_file("demo/004010/850-04-backorder.edi")
+    number = "HR-450020"
+    kit.pass_time(hours=25)
+    assert sweep_late_documents(kit.pipeline) == 1
+    for kind in ("855", "856", "810"):
+        made = ordering.OPERATIONS["order.followup"](kit.pipeline, {"id": number, "kind": kind})
+        outbound.submit_document(kit.pipeline, json.dumps(made["document"]).encode())
+    assert sweep_orders(kit.pipeline) == 1
+    for which, count in (("", 1), ("open", 0), ("late", 0), ("mismatch", 1)):
+        found = ordering.OPERATIONS["order.list"](kit.pipeline, {"which": which, "number": "HR-45", "role": "sell"})
+        assert len(found["orders"]) == count, which
+    assert found["orders"][0]["state"] == "completed"
+    assert {case.review for case in kit.cases()} == {"resolved"}
+
+
+def test_two_processes_may_find_an_order_at_once(store: Store) -> None:
+    profile = PartnerProfile.model_validate({**HARBOR, "code": "twice"})
+
+    def linked(n: int) -> None:
+        def work(session: Session) -> None:
+            row = Document(
+                id=f"twice-{n}",
+                direction="in",
+                kind="order" if n == 0 else "order_change",
+                standard="x12-004010",
+                set_id="850",
+                partner="twice",
+                test=False,
+                received_at=NOW,
+            )
+            session.add(row)
+            session.flush()
+            orders.link(session, row, orders.OrderFacts(("A", "B")), profile, NOW)
+
+        store.writer.run(work)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(linked, range(12)))
+    with store.read() as session:
+        found = session.scalars(select(PurchaseOrder).where(PurchaseOrder.partner == "twice")).all()
+        counts = orders.documents_by_order(session, [order.id for order in found])
+    assert sorted(order.number for order in found) == ["A", "B"]
+    assert all(order.ordered_at and order.stale for order in found)
+    assert {len(documents) for documents in counts.values()} == {12}
+
+
+def test_alerts_are_found_stored_and_put_into_messages(store: Store, tmp_path: Path) -> None:
+    alerts = AlertKit(Kit(store, tmp_path))
+    alerts.add_mail()
+    case = alerts.fail("harbor|in|invalid|850|AK403-7|PO103=XX")
+    alerts.fail_all([(f"harbor|in|delivery|{number}", "m") for number in range(30)], fault="delivery")
+    alerts.kit.receive(b"ISA*00*", message_id="<alert@harbor>")
+    alerts.look()
+    found = [alert for alert in alerts.alerts() if alert.case_id == case]
+    assert [alert.sentence for alert in found] == ["1 message from Harbor Retail breaks a rule at PO103."]
+    alerts.operate("alert.mute", partner="harbor", hours=1, reason="they move house")
+    alerts.close(case)
+    alerts.look()
+    assert {delivery.state for delivery in alerts.deliveries()} == {"waiting", "muted"}
+    assert len(alerts.operate("alert.list", limit=5)["alerts"]) == 5
+    alerts.restart()
+    assert alerts.look() == 0
+    alerts.runner.sender.stop()

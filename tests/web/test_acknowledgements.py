@@ -10,8 +10,10 @@ import pytest
 
 from gateway.messages.models import Document, Transmission
 from gateway.messages.queries_acknowledgements import acknowledgement_page
+from gateway.pipeline.outbound import submit_document
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
+from tests.pipeline.test_outbound import body
 from tests.web.webkit import WebKit, texts
 
 STATES = ("overdue", "awaited", "rejected", "accepted")
@@ -170,3 +172,19 @@ def test_an_unknown_button_and_a_missing_token_are_refused(sent: WebKit) -> None
     browser = sent.browser("olga")
     assert browser.post("/acknowledgements/d0/act", action="dance").status_code == 400
     assert browser.client.post("/acknowledgements/d0/act", data={"action": "resend"}).status_code == 400
+
+
+def test_the_first_page_shows_how_long_partners_take_to_acknowledge(web: WebKit) -> None:
+    submit_document(web.kit.pipeline, body())
+    web.kit.work()
+    (sent,) = web.kit.documents(direction="out")
+    assert "2026-11-21: nothing acknowledged" in web.browser("vera").get("/").text
+
+    def answer(session: Any) -> None:
+        session.get_one(Document, sent.id).acknowledged_at = sent.received_at + timedelta(minutes=40)
+
+    web.write(answer)
+    web.kit.pass_time(minutes=2)
+    page = web.browser("vera").get("/").text
+    assert "2026-11-21: 40 min" in page
+    assert page.count(": nothing acknowledged") == 13

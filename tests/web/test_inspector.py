@@ -409,3 +409,66 @@ def test_a_set_without_a_map_would_be_held(busy: WebKit) -> None:
     data = head.replace(b"GS*PO", b"GS*TX") + wanted + b"GE*" + rest.split(b"GE*", 1)[1]
     page = texts(inspect(busy, data))
     assert "Would be held" in page
+
+
+# -- EDIFACT -----------------------------------------------------------------------------------------------------
+
+EDIFACT = (
+    b"UNA:+.? 'UNB+UNOC:3+HARBORRETAIL:ZZZ+5412345000013:14+261122:0930+REF-1'"
+    b"UNH+1+ORDERS:D:96A:UN'BGM+220+PO-4711+9'NAD+BY+4012345000009::9++Caf\xe9 <b>Nord</b>'"
+    b"LIN+1++4000862141404:EN'QTY+21:48'UNT+6+1'UNZ+1+REF-1'"
+)
+
+
+def test_edifact_is_shown_by_its_segments_and_said_to_be_for_looking_only(busy: WebKit) -> None:
+    before = state_of(busy, busy.kit.home / "gateway.db")
+    page = inspect(busy, EDIFACT)
+    text = texts(page)
+    assert "EDIFACT" in text
+    assert "Would be held" in text
+    assert "reads EDIFACT for looking only" in text
+    assert "Its sender HARBORRETAIL (mutually agreed) is an identifier of Harbor Retail." in text
+    assert "ORDERS PO-4711" in text
+    assert "Party" in text
+    assert "Café &lt;b&gt;Nord&lt;/b&gt;" in page.text
+    assert "No acknowledgement (CONTRL) would be given." in text
+    assert "Its frame is right" in text
+    assert state_of(busy, busy.kit.home / "gateway.db") == before
+
+
+def test_errors_of_edifact_stand_at_their_segment_in_words(busy: WebKit) -> None:
+    page = inspect(busy, EDIFACT.replace(b"UNT+6+1", b"UNT+9+1").replace(b"UNZ+1+REF-1", b"UNZ+2+REF-2"))
+    text = texts(page)
+    assert 'UNT says that the message has "9" segments; there are 6.' in text.replace("&#34;", '"')
+    assert 'UNZ names the reference "REF-2"' in text.replace("&#34;", '"')
+    assert 'href="#s1-1-6"' in page.text
+    assert 'id="s1-1-6"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("sender", "said"),
+    [
+        (b"4012345000009:14", "is an identifier of Harbor Retail"),
+        (b"012345678:1", "No partner has the identifier of its sender, 012345678 (DUNS)"),
+        (b"X:99", "No partner has the identifier of its sender, X (qualifier 99)"),
+        (b"", "nobody (no qualifier)"),
+    ],
+)
+def test_whose_edifact_it_is_comes_from_its_interchange_address(web: WebKit, sender: bytes, said: str) -> None:
+    web.kit.befriend(ids={"isa": [{"qualifier": "ZZ", "id": "HARBORRETAIL"}], "xml": ["0088:4012345000009"]})
+    assert said in texts(inspect(web, EDIFACT.replace(b"HARBORRETAIL:ZZZ", sender)))
+
+
+def test_a_large_edifact_file_is_shown_in_part(busy: WebKit) -> None:
+    message = EDIFACT[EDIFACT.index(b"UNH") : EDIFACT.index(b"UNZ")]
+    many = b"".join(message.replace(b"UNH+1", b"UNH+%d" % n).replace(b"UNT+6+1", b"UNT+6+%d" % n) for n in range(200))
+    data = EDIFACT[: EDIFACT.index(b"UNH")] + many + b"UNZ+200+REF-1'"
+    text = texts(inspect(busy, data))
+    assert "188 more sets are not shown" in text
+    assert "Its frame is right" in text
+
+
+def test_mutated_edifact_gives_a_page_and_never_a_fault(busy: WebKit) -> None:
+    for number in range(0, len(EDIFACT), 7):
+        for data in (EDIFACT[:number], EDIFACT[:number] + b"\xff'?" + EDIFACT[number:], EDIFACT[number:]):
+            assert inspect(busy, data).status_code in (200, 400)

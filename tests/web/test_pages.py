@@ -33,9 +33,9 @@ def test_the_first_page_says_what_needs_somebody_and_proves_life(busy: WebKit) -
     assert "none overdue" in page
 
 
-def test_the_chart_has_a_column_for_each_day_with_messages(busy: WebKit) -> None:
+def test_both_charts_have_a_column_for_each_day(busy: WebKit) -> None:
     page = busy.browser("vera").get("/").text
-    assert page.count('class="bar"') == 14
+    assert page.count('class="bar"') == 2 * 14
     assert page.count('class="wrong"') >= 1
 
 
@@ -65,7 +65,7 @@ def test_a_filter_shows_what_fits_and_hides_the_rest(busy: WebKit, query: str, p
 
 
 def test_pages_of_the_list_hold_each_message_once(busy: WebKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.web.pages.messages.PAGE", 7)
+    monkeypatch.setattr("gateway.web.pages.messages.SIZES", (7, 25))
     browser, address, seen = busy.browser("vera"), "/messages?partner=harbor", []
     while address:
         page = browser.get(address).text
@@ -149,7 +149,7 @@ def test_a_viewer_sees_no_buttons_and_an_operator_those_that_lead_somewhere(busy
     address = f"/messages/{busy.ids['bad']}"
     assert 'name="action"' not in busy.browser("vera").get(address).text
     page = busy.browser("olga").get(address).text
-    assert re.findall(r'name="action" value="(\w+)"', page) == ["replay", "ignore"]
+    assert re.findall(r'name="action" value="(\w+)"', page) == ["replay", "ignore", "reacknowledge", "note"]
 
 
 def act(browser: Browser, identity: str, **form: str) -> str:

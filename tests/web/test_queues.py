@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from gateway.messages import queries_queues
 from gateway.messages.models import Job, Transmission
 from gateway.messages.ports import DeliveryOutcome, Outcome
+from gateway.store.ledger import Event
 from gateway.web.pages.queues import queue_state
 from tests.pipeline.pipelinekit import FIXTURES
 from tests.web.webkit import ROLES, WebKit, texts
@@ -61,13 +62,14 @@ def test_a_try_whose_time_has_come_is_due_now(web: WebKit) -> None:
     assert "due now" in texts(browser.get("/queues"))
 
 
-def test_the_head_links_to_its_message_and_the_row_to_its_partner(web: WebKit) -> None:
+def test_the_head_links_to_its_message_the_row_to_its_queue_and_that_to_the_partner(web: WebKit) -> None:
     stall(web, 1)
     with web.kit.store.read() as session:
         head = queries_queues.delivery_queues(session)[0]["head"]
     page = web.browser("vera").get("/queues").text
     assert f'href="/messages/{head["id"]}"' in page
-    assert 'href="/partners/harbor"' in page
+    assert 'href="/queues?partner=harbor"' in page
+    assert 'href="/partners/harbor"' in web.browser("vera").get("/queues?partner=harbor").text
 
 
 def test_a_queue_of_a_paused_partner_says_so(web: WebKit) -> None:
@@ -125,3 +127,52 @@ def test_jobs_are_counted_by_kind_and_failed_ones_say_why(web: WebKit) -> None:
 )
 def test_a_queue_has_one_state(queue: dict[str, int], status: str | None, word: str) -> None:
     assert queue_state(queue, status)[0] == word
+
+
+def test_an_operator_has_a_queue_tried_at_once(web: WebKit) -> None:
+    stall(web)
+    assert len(web.kit.partner.sent) == 1
+    olga = web.browser("olga")
+    assert "Try all now" in texts(olga.get("/queues?partner=harbor"))
+    olga.post("/queues/try", partner="harbor")
+    page = texts(olga.get("/queues?partner=harbor"))
+    assert "3 messages are tried now." in page
+    assert len(web.kit.partner.sent) == 4
+    with web.kit.store.read() as session:
+        events = list(session.scalars(select(Event).where(Event.kind == "brought-forward")))
+    assert [event.actor for event in events] == ["olga"]
+    olga.post("/queues/try", partner="harbor")
+    assert "Nothing waits to be sent to Harbor Retail." in texts(olga.get("/queues?partner=harbor"))
+
+
+def test_an_admin_pauses_a_partner_with_a_reason_and_ends_the_pause(web: WebKit) -> None:
+    adam = web.browser("adam")
+    adam.post("/queues/stop", partner="harbor", change="pause", reason=" ")
+    assert "A reason is needed" in texts(adam.get("/queues?partner=harbor"))
+    adam.post("/queues/stop", partner="harbor", change="pause", reason="Their warehouse moves.")
+    assert "nothing is sent to it, and what it sends is held" in texts(adam.get("/queues?partner=harbor"))
+    receive(web, 9100)
+    assert web.kit.documents() == []
+    assert [case.fault for case in web.kit.cases()] == ["partner_status"]
+    adam.post("/queues/try", partner="harbor")
+    assert "Harbor Retail is paused: nothing is sent." in texts(adam.get("/queues?partner=harbor"))
+    adam.post("/queues/stop", partner="harbor", change="resume")
+    assert "The pause is over." in texts(adam.get("/queues?partner=harbor"))
+    versions = web.operate("partner.history", {"name": "harbor"})["versions"]
+    assert [(one["author"], one["reason"]) for one in versions[:2]] == [
+        ("adam", "The pause is over."),
+        ("adam", "Their warehouse moves."),
+    ]
+    assert web.operate("partner.show", {"name": "harbor"})["status"] == "live"
+
+
+def test_what_cannot_be_paused_says_why(web: WebKit) -> None:
+    adam = web.browser("adam")
+    adam.post("/queues/stop", partner="harbor", change="resume")
+    assert "Harbor Retail is not paused: it is live." in texts(adam.get("/queues"))
+    assert adam.post("/queues/stop", partner="harbor", change="retire").status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/queues/try", "/queues/stop"])
+def test_a_viewer_changes_nothing_of_a_queue(web: WebKit, path: str) -> None:
+    assert web.browser("vera").post(path, partner="harbor", change="pause", reason="x").status_code == 403

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.web.app import MAX_BODY
+from gateway.web.app import MAX_BODY, MAX_UPLOAD
 from gateway.web.server import WebServer, run_wsgi
 from tests.transports.reactorkit import Reactor
 from tests.web.webkit import PASSWORD, WebKit
@@ -113,3 +113,25 @@ def test_a_wsgi_answer_is_whole_and_its_parts_are_closed() -> None:
 
     answer = run_wsgi(application, {})
     assert (answer.status, answer.headers, answer.body, closed) == (200, (("X-A", "1"),), b"abcdef", [True])
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "kind", "said"),
+    [
+        ("/inspector", MAX_UPLOAD + 1, "text/plain", "gateway inspect FILE"),
+        ("/api/v1/documents", MAX_UPLOAD + 1, "application/problem+json", "problem:too-large"),
+        ("/api/v1/partners", MAX_BODY + 1, "application/problem+json", "problem:too-large"),
+        ("/login", MAX_BODY + 1, "text/plain", "too large"),
+    ],
+)
+def test_what_is_too_large_is_told_in_the_words_of_its_place(
+    busy: WebKit, reactor: Reactor, path: str, size: int, kind: str, said: str
+) -> None:
+    with served(busy, reactor) as where, socket.create_connection(where, 20) as client:
+        client.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: {where[0]}:{where[1]}\r\nContent-Length: {size}\r\n\r\n".encode()
+        )
+        answer = client.recv(4096).decode()
+        assert answer.startswith("HTTP/1.1 413")
+        assert f"Content-Type: {kind}" in answer
+        assert said in answer

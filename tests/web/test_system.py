@@ -130,3 +130,12 @@ def test_the_place_of_the_database_is_found_from_an_engine_too(web: WebKit) -> N
     found = place.database_file(web.site)
     assert found is not None
     assert found.name == "gateway.db"
+
+
+def test_the_support_bundle_is_downloaded_by_admins_and_that_is_noted(whole: WebKit, busy: WebKit) -> None:
+    answer = whole.browser("adam").get("/system/bundle")
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="support-')
+    assert answer.data.startswith(b"PK")
+    assert "adam downloaded the support bundle." in whole.browser("adam").get("/audit").text
+    assert whole.browser("olga").get("/system/bundle").status_code == 403
+    assert "gateway support bundle FILE" in busy.browser("adam").get("/system/bundle").text

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from gateway.pipeline import caseactions
+from gateway.alerts import batches
+from gateway.alerts import operations as alert_operations
+from gateway.alerts.context import Alerting
+from gateway.alerts.events import sweep_events
+from gateway.alerts.watch import run_checks
+from gateway.partners import operations as partner_operations
+from gateway.pipeline import caseactions, corrections, messageactions, ordering, queueactions
 from gateway.pipeline import operations as pipeline_operations
+from gateway.settings import AlertSettings
 from gateway.staff import accounts
 from gateway.staff.passwords import hash_password
 from gateway.staff.setup import store_setup_code
@@ -58,12 +65,35 @@ class WebKit:
         self.site = Site(**{**values, **changes})
         self.app = create_app(self.site)
         self.ids: dict[str, str] = {}
+        self.alerting = Alerting(
+            read=kit.store.read,
+            write=kit.store.writer.run,
+            kek=KEK,
+            clock=lambda: kit.now,
+            settings=AlertSettings(allow_private_webhooks=True),
+            directory=kit.pipeline.directory,
+            company="Alpine Supply",
+            time_zone="America/New_York",
+            base_url=lambda: "http://localhost",
+        )
 
     def operate(self, name: str, parameters: dict[str, Any]) -> Any:
         if name == "ledger.check":
             with self.kit.store.read() as session:
                 return asdict(ledger.verify(session))
-        operations = {**pipeline_operations.OPERATIONS, **caseactions.OPERATIONS}
+        if name in alert_operations.OPERATIONS:
+            return alert_operations.OPERATIONS[name](self.alerting, parameters)
+        if name in partner_operations.OPERATIONS:
+            operation = partner_operations.OPERATIONS[name]
+            return self.write(lambda session: operation(session, self.kit.now, **parameters))
+        operations = {
+            **pipeline_operations.OPERATIONS,
+            **caseactions.OPERATIONS,
+            **ordering.OPERATIONS,
+            **corrections.OPERATIONS,
+            **queueactions.OPERATIONS,
+            **messageactions.OPERATIONS,
+        }
         result = operations[name](self.kit.pipeline, parameters)
         self.kit.work()
         return result
@@ -114,6 +144,25 @@ class WebKit:
         self.ids["noise"] = self._received(b"\x00\x01 no order at all \xff" * 40, "<noise@harbor>")
         self.ids["xml"] = self._received(b'<?xml version="1.0"?><Order><Id>1</Id><b>x</b></Order>', "<xml@harbor>")
         kit.pass_time(minutes=17)
+
+    def add_alerts(self) -> None:
+        """Two channels that told of the problems, one that did not work, a mute, and a partner that is quiet."""
+        settings = AlertSettings(allow_private_webhooks=True, smtp_host="127.0.0.1", sender="gateway@alpine.example")
+        self.alerting = replace(self.alerting, settings=settings)
+        channel = {"kind": "mail", "target": "desk@alpine.example", "quiet_hours": "22:00-06:00", "actor": "root"}
+        self.ids["channel"] = self.operate("alert.add", {**channel, "name": "Night desk"})["id"]
+        hook = {"kind": "webhook", "target": "http://127.0.0.1:9/hooks", "least": "error", "actor": "root"}
+        self.operate("alert.add", {**hook, "name": "Chat of operations", "kinds": ["problem", "delivery"]})
+        self.kit.befriend(alerts={"quiet_after_hours": 0.25})
+        sweep_events(self.alerting)
+        run_checks(self.alerting, {})
+        with self.kit.store.read() as session:
+            due = batches.due_channels(session, self.kit.now)
+        for one in due:
+            while message := self.write(lambda s, one=one: batches.next_message(s, self.alerting, one, self.kit.now)):
+                self.write(lambda s, message=message: batches.sent(s, message, "", self.kit.now))
+        mute = {"kind": "queue", "hours": 24, "reason": "The partner moves to a new server", "actor": "root"}
+        self.operate("alert.mute", mute)
 
     def _received(self, data: bytes, message_id: str) -> str:
         transmission = self.kit.receive(data, message_id=message_id)

@@ -39,7 +39,8 @@ class Alerts(Group):
         default=None, description="Span of the day without alerts, in the partner's time zone."
     )
     quiet_after_hours: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="Tell staff when nothing came for so many hours; empty = never."
+        default=None,
+        description="Tell staff when nothing came for so many hours; empty = when it is unusual for the partner.",
     )
 
 

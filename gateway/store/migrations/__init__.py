@@ -67,6 +67,7 @@ def _config() -> Config:
 def _upgrade(session: Session) -> None:
     config = _config()
     config.attributes["connection"] = session.connection()
+    config.attributes["blobs"] = session.info.get("blobs")
     command.upgrade(config, "head")
 
 

@@ -29,6 +29,8 @@ _SLOWEST = 4096
 _INTERIM = frozenset({102, 103})
 #: Addresses at which cloud machines hand out credentials, beyond the link-local ones.
 _METADATA = frozenset({"fd00:ec2::254", "100.100.100.200"})
+#: IPv6 ranges that lead to an IPv4 address written inside (RFC 6052, RFC 8215, RFC 3056, RFC 4380).
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
 
 
 class PostError(Exception):
@@ -62,9 +64,10 @@ class Target:
     addresses: tuple[str, ...]
 
 
-def target_of(url: str) -> Target:
+def target_of(url: str, *, private: bool = True) -> Target:
     """Check and resolve an address. Raises PostError for anything but http(s), for credentials inside, for
-    hosts that do not resolve, and for link-local, metadata, multicast and unspecified addresses.
+    hosts that do not resolve, for link-local, metadata, multicast and unspecified addresses, and without ``private``
+    for every address that is not of the public network.
     """
     found = origin(url)
     if found is None or any(not "!" <= character <= "~" for character in url):
@@ -79,7 +82,7 @@ def target_of(url: str) -> Target:
         raise PostError(f"The name {host} cannot be resolved ({error}): check the address and the network.") from error
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in resolved))
     for address in addresses:
-        if _forbidden(address):
+        if _forbidden(address, private=private):
             raise PostError(
                 f"{host} resolves to {address}, an address that partners never have; nothing was sent.",
                 final=True,
@@ -89,10 +92,15 @@ def target_of(url: str) -> Target:
     return Target(url, scheme == "https", host, port, resource, addresses)
 
 
-def _forbidden(address: str) -> bool:
+def _forbidden(address: str, *, private: bool) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            parsed = parsed.ipv4_mapped
+        elif not private and (parsed.is_site_local or any(parsed in network for network in _TRANSLATED)):
+            return True
+    if not private and not parsed.is_global:
+        return True
     return parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or str(parsed) in _METADATA
 
 
@@ -161,12 +169,15 @@ def post(
     response_timeout: float,
     tls: TlsTrust | None = None,
     pinned: Sequence[TheirCertificate] = (),
+    private: bool = True,
 ) -> HttpAnswer:
     """POST ``body`` and return the answer. Timeouts in seconds; the answer is at most MAX_ANSWER_BYTES.
 
+    ``private`` allows addresses of private networks and of this machine.
+
     Raises PostError, and nothing else, for whatever the network or the peer does.
     """
-    target = target_of(url)
+    target = target_of(url, private=private)
     trust = tls or TlsTrust()
     pins = frozenset(one.certificate.public_bytes(Encoding.DER) for one in pinned) if trust.pinned else frozenset()
     if target.secure and trust.pinned and not pins:

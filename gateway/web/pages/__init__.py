@@ -7,17 +7,22 @@ from flask import Blueprint
 from gateway.web.pages import (
     account,
     acknowledgements,
+    alerts,
     audit,
+    corrections,
+    editor,
     entry,
     failures,
     home,
     inspector,
     messages,
+    orders,
     partners,
     queues,
     style,
     system,
     users,
+    views,
 )
 
 __all__ = ["FAMILIES"]
@@ -26,15 +31,20 @@ __all__ = ["FAMILIES"]
 FAMILIES: list[Blueprint] = [
     home.pages,
     messages.pages,
+    views.pages,
+    orders.pages,
     failures.pages,
+    corrections.pages,
     acknowledgements.pages,
     partners.pages,
     queues.pages,
     inspector.pages,
+    alerts.pages,
     audit.pages,
     system.pages,
     users.pages,
     style.pages,
     account.pages,
     entry.pages,
+    editor.pages,
 ]

@@ -1,14 +1,15 @@
-"""One's own account: password, second factor, how the pages look, open sessions."""
+"""One's own account: password, second factor, how the pages look, open sessions, API tokens."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from flask import session as form_session
 from sqlalchemy.orm import Session
 
-from gateway.staff import accounts, sessions, totp
+from gateway.staff import accounts, sessions, tokens, totp
 from gateway.staff.audit import note
 from gateway.staff.errors import AccountError
 from gateway.staff.lockout import begin_try, forgive
@@ -22,6 +23,9 @@ __all__ = ["pages"]
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
+#: Days that a token may be made for.
+DAYS = (7, 30, 90, 180, 366)
+
 
 @pages.get("")
 def show() -> Any:
@@ -34,6 +38,7 @@ def _page(error: AccountError | None = None, recovery: list[str] | None = None) 
     with site.read() as session:
         open_sessions = sessions.sessions_of(session, who.user_id, g.now)
         user = accounts.get_user(session, who.user_id)
+        mine = tokens.tokens_of(session, who.user_id)
         facts = {"totp": user.totp, "recovery_left": len(user.recovery_codes or ()), "roles": list(user.roles)}
     secret = ""
     if not facts["totp"]:
@@ -41,12 +46,14 @@ def _page(error: AccountError | None = None, recovery: list[str] | None = None) 
     return render_template(
         "account.html",
         sessions=open_sessions,
+        tokens=[each for each in mine if each["revoked_at"] is None and each["expires_at"] > g.now],
         facts=facts,
         error=error,
         recovery=recovery,
         secret=secret,
         uri=totp.provisioning_uri(secret, who.name, site.company) if secret else "",
         must_enrol=must_enrol(who, site) and recovery is None,
+        meaning=tokens.SCOPES,
     ), (400 if error else 200)
 
 
@@ -160,4 +167,60 @@ def end_session() -> Any:
     if chosen == who.session_hash:
         return forget_login(make_response(redirect(url_for("entry.login"), 303)))
     done("The session was ended." if ended else "That session had ended already.")
+    return go("account.show")
+
+
+@pages.get("/tokens/new")
+def token_form() -> Any:
+    """What is asked for a new token."""
+    return _token_page()
+
+
+def _token_page(error: AccountError | None = None, made: str = "") -> Any:
+    form = {
+        "label": request.form.get("label", ""),
+        "scopes": request.form.getlist("scopes") or ["messages:read"],
+        "days": request.form.get("days", "90"),
+    }
+    page = render_template(
+        "token.html", scopes=tokens.scopes_of(visitor().roles), days=DAYS, form=form, error=error, made=made
+    )
+    return page, (400 if error else 200)
+
+
+@pages.post("/tokens/new")
+def token_make() -> Any:
+    """Make a token; it is shown once, on the answer itself."""
+    site, who, now = the_site(), visitor(), g.now
+    label, scopes = request.form.get("label", ""), request.form.getlist("scopes")
+    try:
+        life = _life(label, request.form.get("days", ""))
+        token = site.write(
+            lambda session: tokens.make_token(
+                session, accounts.get_user(session, who.user_id), label=label, scopes=scopes, life=life, now=now
+            )
+        )
+    except AccountError as error:
+        return _token_page(error)
+    return _token_page(made=token)
+
+
+def _life(label: str, days: str) -> timedelta:
+    """How long a token lives, once it has a name. Raises AccountError."""
+    if not label.strip():
+        raise AccountError("A token needs a name.", "Say what will use it.", field="label")
+    if days not in map(str, DAYS):
+        raise AccountError("That is not an end that can be chosen.", "Choose one from the list.", field="days")
+    return timedelta(days=int(days))
+
+
+@pages.post("/tokens/end")
+def token_end() -> Any:
+    """Revoke a token of one's own."""
+    site, who, now = the_site(), visitor(), g.now
+    chosen = request.form.get("id", "")
+    ended = site.write(
+        lambda session: tokens.revoke_own_token(session, chosen, user_id=who.user_id, actor=who.name, now=now)
+    )
+    done("The token was revoked: it opens nothing any more." if ended else "That token had ended already.")
     return go("account.show")

@@ -1,18 +1,22 @@
-"""Getting in and out: the first account, logging in, the second factor, proving it again, logging out."""
+"""Getting in and out: the first account, logging in here or at the company's provider, proving it again, leaving."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
+from flask import session as form_session
 
 from gateway.staff import accounts, sessions
+from gateway.staff.audit import note
 from gateway.staff.errors import AccountError, LoginRefusedError, TooManyTriesError
-from gateway.staff.lockout import begin_try
+from gateway.staff.lockout import begin_try, forgive
+from gateway.staff.oidc import Identity, admit_identity, identity_of
 from gateway.staff.passwords import hash_password, verify_password
 from gateway.staff.roles import Role
 from gateway.staff.setup import setup_code_end, use_setup_code
 from gateway.web.pages.common import done
+from gateway.web.provider import Provider, ProviderError
 from gateway.web.security import address, forget_login, local_path, remember_login, visitor
 from gateway.web.site import Site, the_site
 
@@ -70,6 +74,87 @@ def _old_identity() -> str:
     from flask import current_app
 
     return request.cookies.get(str(current_app.config["LOGIN_COOKIE_NAME"]), "")
+
+
+# -- the company's identity provider --------------------------------------------------------------------------------
+
+#: What the browser keeps of a login that it began there.
+_BEGUN = "provider"
+
+
+@pages.get("/login/provider")
+def provider() -> Any:
+    """To the company's login; with ``again`` it asks anew who one is."""
+    found = _provider()
+    again = request.args.get("again") == "1"
+    if again:
+        visitor()
+    try:
+        where, kept = found.begin(url_for("entry.provider_back", _external=True), g.now, again=again)
+    except AccountError as error:
+        return _login_page(request.args.get("next"), error)
+    form_session[_BEGUN] = {**kept, "next": request.args.get("next", "")[:500]}
+    return redirect(where, 303)
+
+
+@pages.get("/login/provider/back")
+def provider_back() -> Any:
+    """Back from there: the proof is checked, then it is a login like any other."""
+    site, found = the_site(), _provider()
+    kept = form_session.pop(_BEGUN, None)
+    given, where, now = request.args.to_dict(), address(), g.now
+    target = str((kept or {}).get("next") or "") or None
+    try:
+        code = found.check_return(kept, given, now)
+        trying = f"provider {str(kept['state'])[:20]}"
+        site.write(lambda session: begin_try(session, trying, where, now))
+        back = url_for("entry.provider_back", _external=True)
+        identity = _identity(found, found.finish(kept, code, given, back, now))
+        answer = _prove_again(site, identity, target) if kept["again"] else _enter(site, identity, target)
+        site.write(lambda session: forgive(session, trying, where))
+    except AccountError as error:
+        data, reason = {"address": where}, f"A login at the provider failed: {error}"
+        if kept is not None:
+            site.write(
+                lambda session: note(session, "login-failed", "-", actor="web", reason=reason, now=now, data=data)
+            )
+        return _login_page(target, error)
+    return answer
+
+
+def _provider() -> Provider:
+    found = the_site().provider
+    if found is None:
+        abort(404)
+    return found
+
+
+def _identity(found: Provider, claims: dict[str, Any]) -> Identity:
+    told = found.settings
+    return identity_of(
+        claims,
+        roles=told.roles,
+        roles_claim=told.roles_claim,
+        groups_claim=told.groups_claim,
+        domains=told.allowed_domains,
+        groups=told.allowed_groups,
+    )
+
+
+def _enter(site: Site, identity: Identity, target: str | None) -> Any:
+    """A session of our own for somebody whom the provider vouches for."""
+    where, now, agent, old = address(), g.now, request.user_agent.string, _old_identity()
+    opened = site.write(lambda session: admit_identity(session, identity, address=where, agent=agent, now=now, old=old))
+    return remember_login(make_response(redirect(local_path(target), 303)), opened)
+
+
+def _prove_again(site: Site, identity: Identity, target: str | None) -> Any:
+    """The same person proved anew who they are. Raises ProviderError when it is another."""
+    who, now = visitor(), g.now
+    if identity.account_id != who.user_id:
+        raise ProviderError("That was another person than the one who is logged in here.", "Log out first.")
+    site.write(lambda session: sessions.prove_elsewhere(session, who, now))
+    return redirect(local_path(target), 303)
 
 
 @pages.route("/login/code", methods=["GET", "POST"])

@@ -10,9 +10,11 @@ from typing import Any
 from flask import Blueprint, g, render_template, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from gateway.standards.edifact import EdifactMessage
 from gateway.web.inspecting import Inspection, inspect_message
 from gateway.web.place import own_settings
 from gateway.web.site import the_site
+from gateway.web.view import edifact
 from gateway.web.view import payload as shown
 
 __all__ = ["pages"]
@@ -117,6 +119,8 @@ def _contents(found: Inspection) -> list[dict[str, Any]]:
     if found.result is None or not data:
         return []
     kind = shown.kind_of(data)
+    if found.edifact is not None and (messages := _edifact(found.result, found.edifact.messages)):
+        return messages
     if kind == "x12" and found.result["interchanges"]:
         sets = _sets(found.result, data)
         if sets:
@@ -143,16 +147,43 @@ def _first_line(places: list[int]) -> int:
     return 0 if first < shown.MOST_LINES else first - _LINES_BEFORE
 
 
-def _sets(result: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
+def _chosen(result: dict[str, Any], most: int) -> tuple[list[tuple[int, int, dict[str, Any]]], int]:
+    """(interchange, place in it, set) of the sets that are shown, and how many are not.
+
+    Those with something to see come first, then they are in their order again.
+    """
     every = []
     for number, interchange in enumerate(result["interchanges"], start=1):
         sets = [one for group in interchange["groups"] for one in group["sets"]]
         every += [(bool(one["findings"]), number, place, one) for place, one in enumerate(sets, start=1)]
-    most = _MOST_SETS if len(data) <= _LARGE else _SETS_OF_LARGE
-    # Those with something to see first, then in their order again.
     chosen = sorted(sorted(every, key=lambda each: not each[0])[:most], key=lambda each: each[1:3])
+    return [each[1:] for each in chosen], len(every) - len(chosen)
+
+
+def _edifact(result: dict[str, Any], messages: list[list[EdifactMessage]]) -> list[dict[str, Any]]:
+    """Messages of EDIFACT by their segments; ``messages`` are those of each interchange."""
+    chosen, left = _chosen(result, _MOST_SETS)
     contents = []
-    for _, number, place, one in chosen:
+    for number, place, one in chosen:
+        first = _first_line([each["position"] for each in one["findings"] if each["position"]])
+        contents.append(
+            {
+                "kind": "segments",
+                "title": f"{one['set'] or 'Message'} {one['number'] or one['control'] or ''}".strip()[:80],
+                "verdict": one["verdict"],
+                "shown": edifact.message_lines(messages[number - 1][place - 1], one["findings"], first=first),
+                "prefix": f"s{number}-{place}-",
+                "left": left,
+                "mark": "+",
+            }
+        )
+    return contents
+
+
+def _sets(result: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
+    chosen, left = _chosen(result, _MOST_SETS if len(data) <= _LARGE else _SETS_OF_LARGE)
+    contents = []
+    for number, place, one in chosen:
         first = _first_line([each["position"] for each in one["findings"] if each["position"]])
         lines = shown.segments(data, one["findings"], place=(number, place), first=first)
         if lines is not None:
@@ -164,7 +195,7 @@ def _sets(result: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
                     "verdict": one["verdict"],
                     "shown": lines,
                     "prefix": f"s{number}-{place}-",
-                    "left": len(every) - len(chosen),
+                    "left": left,
                 }
             )
     return contents

@@ -9,15 +9,18 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, Response, abort, g, render_template, request
 
+from gateway.alerts import queries as alert_queries
 from gateway.doctor import Diagnosis, examine
+from gateway.doctor.bundle import make_bundle
 from gateway.mapping.registry import maps_available
 from gateway.settings import Settings
 from gateway.standards.edi.schema import known_releases, load_release
 from gateway.standards.xml.schemas import load_registry
 from gateway.store import ledger, migrations
 from gateway.web.place import database_file, own_settings
+from gateway.web.security import visitor
 from gateway.web.site import the_site
 
 __all__ = ["pages"]
@@ -49,9 +52,12 @@ def show() -> Any:
     home = settings.paths.home if settings else None
     with site.read() as session:
         events, head = ledger.head(session)
+        failing = alert_queries.failing_channels(session)
     return render_template(
         "system.html",
         settings=settings,
+        failing_channels=failing,
+        alarms=[],
         large=large,
         checks=_checks(diagnosis),
         counts={name: diagnosis.count(name) for name in _STATUSES} if diagnosis else {},
@@ -64,6 +70,29 @@ def show() -> Any:
         maps=_maps(home),
         origins=_ORIGINS,
     )
+
+
+@pages.get("/bundle")
+def bundle() -> Any:
+    """The support bundle; who took it stands in the ledger."""
+    site, now, who = the_site(), g.now, visitor().name
+    settings = own_settings(site)
+    if settings is None:
+        abort(404, "The working directory of this gateway is not here. Run on the machine: gateway support bundle FILE")
+    data = make_bundle(settings.paths.home, now)
+    site.write(
+        lambda session: ledger.append(
+            session,
+            at=now,
+            kind="support-bundle-made",
+            subject_type="gateway",
+            subject_id="support",
+            actor=who,
+            reason=f"{who} downloaded the support bundle.",
+        )
+    )
+    headers = {"Content-Disposition": f'attachment; filename="support-{now:%Y%m%d-%H%M}.zip"'}
+    return Response(data, mimetype="application/zip", headers=headers)
 
 
 def _checks(diagnosis: Diagnosis | None) -> list[dict[str, Any]]:

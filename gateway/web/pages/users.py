@@ -1,12 +1,12 @@
-"""Accounts of others: who they are, what they may do; opening, resetting and closing them (role security)."""
+"""Accounts of others: who they are, what they may do; opening, resetting, closing; every API token (role security)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, g, render_template, request
 
-from gateway.staff import operations
+from gateway.staff import operations, tokens
 from gateway.staff.errors import AccountError
 from gateway.staff.roles import MEANING
 from gateway.web.pages.common import done, go, wrong
@@ -34,9 +34,12 @@ def index() -> Any:
 def _page(error: AccountError | None = None, made: dict[str, Any] | None = None, form: Any = None) -> Any:
     site = the_site()
     users = operations.list_users(site.staff, {})["users"]
+    with site.read() as session:
+        alive = tokens.all_tokens(session, g.now)
     page = render_template(
         "users.html",
         users=users,
+        tokens=alive,
         meaning={role.value: text for role, text in MEANING.items()},
         error=error,
         made=made,
@@ -80,4 +83,13 @@ def change() -> Any:
         done(sentence.format(name=parameters["name"]))
     except AccountError as error:
         wrong(error)
+    return go("users.index")
+
+
+@pages.post("/tokens/end")
+def token_end() -> Any:
+    """Revoke anybody's token."""
+    who, now, chosen = visitor(), g.now, request.form.get("id", "")
+    ended = the_site().write(lambda session: tokens.revoke_token(session, chosen, actor=who.name, now=now))
+    done("The token was revoked: it opens nothing any more." if ended else "That token had ended already.")
     return go("users.index")

@@ -20,11 +20,13 @@ __all__ = ["NAVIGATION", "now", "register"]
 NAVIGATION: list[tuple[str, str, str, Role, str]] = [
     ("home.show", "home", "Home", Role.VIEWER, "h"),
     ("messages.index", "messages", "Messages", Role.VIEWER, "m"),
+    ("orders.index", "order", "Orders", Role.VIEWER, "o"),
     ("failures.index", "warning", "Failures", Role.VIEWER, "f"),
     ("acknowledgements.index", "alarm", "Acknowledgements", Role.VIEWER, "a"),
     ("partners.index", "partner", "Partners", Role.VIEWER, "p"),
     ("queues.index", "progress", "Queues", Role.VIEWER, "q"),
     ("inspector.show", "search", "Inspector", Role.VIEWER, "i"),
+    ("alerts.index", "bell", "Alerts", Role.OPERATOR, "t"),
     ("audit.index", "document", "Audit", Role.ADMIN, "l"),
     ("system.show", "gate", "System", Role.ADMIN, "s"),
     ("users.index", "users", "Users", Role.SECURITY, "u"),
@@ -63,7 +65,9 @@ def register(app: Flask, site: Site) -> None:
         money=words.money,
         number=words.number,
         bytes_of=words.bytes_of,
+        plain=words.plain,
         trend=charts.trend,
+        age=times.age,
         may_role=lambda role: bool(g.visitor) and allows(g.visitor.roles, Role(role)),
     )
     app.context_processor(

@@ -119,8 +119,10 @@ def segments(
             at += len(each.segments)
             continue
         for position, (raw, depth) in enumerate(zip(each.segments, _depths(version, each), strict=True), start=1):
+            if len(rows) >= MOST_LINES:
+                break  # the depth of what is not shown need not be known
             at += 1
-            if first < at and len(rows) < MOST_LINES:
+            if first < at:
                 segment = parse_segment(raw, separators, position=position)
                 about = [found for found in findings if found.get("position") == position and place is not None]
                 rows.append(_line(position, segment.tag, segment.elements, depth, release, version, about, raw))

@@ -65,8 +65,29 @@ _VERDICT = {
     "partially_accepted": State("warning", "Partly accepted", "warn"),
     "rejected": State("cross", "Rejected", "bad"),
     "unreadable": State("cross", "Unreadable", "bad"),
+    "held": State("pause", "Would be held", "warn"),
+    "faulty": State("cross", "Has errors", "bad"),
 }
 _OUTCOME = {**_DELIVERY, "retry": State("repeat", "To be retried", "warn")}
+
+_ORDER = {
+    "pending": State("clock", "Pending", "info"),
+    "acknowledged": State("progress", "Acknowledged", "info"),
+    "shipped": State("send", "Shipped", "info"),
+    "invoiced": State("document", "Invoiced", "info"),
+    "completed": State("check", "Completed", "good"),
+    "cancelled": State("cross", "Cancelled", "quiet"),
+    "closed": State("minus", "Closed", "quiet"),
+}
+_STAGE = {
+    "done": State("check", "done", "good"),
+    "rejected": State("cross", "rejected", "bad"),
+    "held": State("pause", "held", "warn"),
+    "skipped": State("minus", "skipped", "quiet"),
+    "late": State("alarm", "late", "bad"),
+    "due": State("clock", "due", "info"),
+    "none": State("dot", "not yet", "quiet"),
+}
 
 #: Axis → state → how it looks.
 AXES: dict[str, dict[str, State]] = {
@@ -77,6 +98,8 @@ AXES: dict[str, dict[str, State]] = {
     "severity": _SEVERITY,
     "verdict": _VERDICT,
     "outcome": _OUTCOME,
+    "order": _ORDER,
+    "stage": _STAGE,
 }
 
 

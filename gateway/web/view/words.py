@@ -1,11 +1,14 @@
-"""Codes, amounts and sizes as people write them."""
+"""Codes, amounts, sizes and settings as people write them."""
 
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
-__all__ = ["bytes_of", "money", "number", "words"]
+__all__ = ["bytes_of", "money", "number", "plain", "words"]
 
+#: What is shown where there is no value.
+NOTHING = "(nothing)"
 _SPECIAL = {
     "as2": "AS2",
     "sftp": "SFTP",
@@ -49,3 +52,15 @@ def bytes_of(size: int) -> str:
     if size < 1000:
         return f"{size} B"
     return f"{size / 1000:.1f} KB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
+
+
+def plain(value: Any) -> str:
+    """A setting or a value of a document on one line: lists with commas, groups as "name: value"; "(nothing)"."""
+    if isinstance(value, dict):
+        shown = (f"{words(str(key)).lower()}: {plain(inner)}" for key, inner in value.items() if inner)
+        return "; ".join(shown) or NOTHING
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(inner) for inner in value) or NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if value not in (None, "") else NOTHING

@@ -67,6 +67,7 @@ def gallery(
         web = WebKit(Kit(store, home))
         web.add_users()
         web.add_messages()
+        web.add_alerts()
         server, url = _serve(web, reactor)
         yield web, url
         reactor.call(server.stop)

@@ -40,6 +40,11 @@ INSPECTED = {
         "AS2-From: HARBOR\nAS2-To: ALPINE\nMessage-ID: <1@harbor>\nDisposition-Notification-To: edi@harbor\n"
         "Content-Type: application/edi-x12\n\n" + (FIXTURES / "demo" / "004010" / "850-01-plain.edi").read_text("ascii")
     ),
+    "inspector-edifact": (
+        "UNA:+.? 'UNB+UNOC:3+HARBORRETAIL:ZZZ+5412345000013:14+261122:0930+REF-1'UNH+1+ORDERS:D:96A:UN:EAN008'"
+        "BGM+220+PO-4711+9'DTM+137:20261122:102'NAD+BY+4012345000009::9++Harbor Nord'LIN+1++4000862141404:EN'"
+        "IMD+F++:::Kettle 1.7 l'QTY+21:48'PRI+AAA:19.90'UNS+S'CNT+2:1'UNT+12+1'UNZ+1+REF-1'"
+    ),
     "inspector-unreadable": "Dear partner, here are our orders for the week.",
 }
 

@@ -37,6 +37,8 @@ def test_from_the_set_up_code_to_a_failed_message_and_out(
         set_up(page, web)
         page.get_by_role("heading", name="3 things need you").wait_for()
         page.get_by_role("link", name="HR-460024").click()
+        page.get_by_role("heading", name="Put it right").wait_for()
+        page.get_by_role("link", name="Open 850 HR-460024").click()
         page.get_by_role("heading", name="Order HR-460024 from Harbor Retail: rejected").wait_for()
         page.get_by_text("is not a code of 004010").first.wait_for()
         page.get_by_role("button", name="Replay").click()
