@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import getpass
 from pathlib import Path
 
 import click
@@ -75,3 +76,43 @@ def delete_command(name: str, directory: Path | None) -> None:
     """Remove a secret."""
     call(find_dir(directory), "secret.delete", name=name)
     click.echo(f"{name} is removed.")
+
+
+@secret_group.command("rotate-key")
+@dir_option
+@json_option
+def rotate_command(directory: Path | None, as_json: bool) -> None:
+    """Seal every secret with a new key file. Stop the service first.
+
+    The old key file is kept under its number: backups made before need it.
+    """
+    from contextlib import closing
+    from datetime import UTC, datetime
+
+    from gateway.settings import load_settings
+    from gateway.store.engine import open_store
+    from gateway.store.errors import StoreLockedError
+    from gateway.store.rekey import rotate_kek
+
+    settings = load_settings(find_dir(directory))
+    try:
+        with closing(open_store(settings.database_url, blobs=settings.paths.blobs)) as store:
+            done = rotate_kek(store, settings.paths.kek, actor=_actor(), now=datetime.now(UTC))
+    except StoreLockedError as error:
+        fail(
+            "The key cannot be changed while the service runs.",
+            fix="Stop the service, then run this again.",
+            details=[str(error)],
+        )
+    if as_json:
+        print_json({"secrets": done.secrets, "old": done.old, "new": done.new, "kept": str(done.kept)})
+        return
+    click.echo(f"{done.secrets} secrets are sealed with the new key {done.new}.")
+    click.echo(f"The old key is kept as {done.kept}. Backups made before need it: move it to where your keys are kept.")
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
