@@ -17,10 +17,9 @@ test: $(TESTING)
 	$(BIN)/python -m coverage report --skip-covered --fail-under=90
 
 # Kills running gateways again and again, attacks them, and looks at every page in a browser: minutes, so a target of
-# its own. Kills, large files and measures have the machine for themselves; attacks and browsers go two at a time.
+# its own. Two files at a time: nothing in them judges by the clock.
 faults: $(TESTING)
-	$(BIN)/python -m pytest -m slow --ignore=tests/attacks --ignore=tests/web/browser $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/attacks tests/web/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(TESTING)
 	$(BIN)/ruff check .

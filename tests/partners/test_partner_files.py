@@ -441,6 +441,13 @@ def profiles(draw: st.DrawFn) -> PartnerProfile:
     return PartnerProfile.model_validate(data)
 
 
+@pytest.mark.parametrize("mark", ["\r", "\x85", "\u2028", "\u2029", "\n", "\r\n", "\ufeff", "\t"])
+def test_whatever_ends_a_line_is_read_as_it_was_written(mark: str) -> None:
+    for notes in (mark, f"a{mark}b", f"a\n{mark}b{mark}", f"{mark} a"):
+        profile = PartnerProfile(code="a", name="A", notes=notes)
+        assert read(dump_partner(profile)).notes == notes
+
+
 @settings(deadline=None, max_examples=60)
 @given(profiles())
 def test_reading_what_was_written_gives_the_same_profile(profile: PartnerProfile) -> None:

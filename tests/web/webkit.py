@@ -8,7 +8,10 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.test import TestResponse
 
 from gateway.alerts import batches
@@ -21,7 +24,6 @@ from gateway.pipeline import caseactions, corrections, messageactions, ordering,
 from gateway.pipeline import operations as pipeline_operations
 from gateway.settings import AlertSettings
 from gateway.staff import accounts
-from gateway.staff.passwords import hash_password
 from gateway.staff.setup import store_setup_code
 from gateway.store import ledger
 from gateway.store.secrets import Kek
@@ -30,7 +32,8 @@ from gateway.web.site import PartnerName, Site
 from tests.pipeline.pipelinekit import FIXTURES, Kit
 
 PASSWORD = "violet-anchor-kettle-91"
-HASHED = hash_password(PASSWORD)
+#: Made with the least that argon2id takes: hundreds of tests log in, and others prove how hard our own hashes are.
+HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 ROLES = {
     "vera": ["viewer"],
     "olga": ["operator"],
@@ -40,6 +43,23 @@ ROLES = {
 }
 KEK = Kek(bytes(range(32)), "test")
 HOSTS = {"localhost"}
+
+
+class _Compiled(BytecodeCache):
+    """Templates compiled once for all tests of a process: each test has an application of its own."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._known:
+            bucket.bytecode_from_string(self._known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
 
 
 class WebKit:
@@ -64,6 +84,7 @@ class WebKit:
         }
         self.site = Site(**{**values, **changes})
         self.app = create_app(self.site)
+        self.app.jinja_env.bytecode_cache = _COMPILED
         self.ids: dict[str, str] = {}
         self.alerting = Alerting(
             read=kit.store.read,
