@@ -17,9 +17,10 @@ test: $(TESTING)
 	$(BIN)/python -m coverage report --skip-covered --fail-under=90
 
 # Kills running gateways again and again, attacks them, and looks at every page in a browser: minutes, so a target of
-# its own. Two files at a time: nothing in them judges by the clock.
+# its own. Two files at a time: nothing in them judges by the clock. The browser's driver keeps an event loop for itself.
 faults: $(TESTING)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --ignore=tests/web/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/web/browser $(PYTEST_ARGS)
 
 check: $(TESTING)
 	$(BIN)/ruff check .
