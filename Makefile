@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 TESTING := $(VENV)/.test-installed
 
+# Tests and the demonstration start dozens of processes: each would compile all our modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test faults check bench clean lock format schemas
 
 demo: $(RUNTIME)

@@ -38,10 +38,15 @@ def row(
         "unit": unit,
         "peer": peer,
         "peer_value": None if peer_value is None else round(peer_value, 1),
-        "ratio": None if not peer_value else round(ours / peer_value, 2),
+        "ratio": None if not peer_value else _ratio(ours / peer_value),
         "rss_mib": round(peak_rss_mib() if rss_mib is None else rss_mib, 1),
     }
     return {**found, "note": note} if note else found
+
+
+def _ratio(value: float) -> float:
+    """Two decimals; two digits that count for what is below a tenth."""
+    return round(value, 2) if value >= 0.1 else float(f"{value:.2g}")
 
 
 def peak_rss_mib() -> float:

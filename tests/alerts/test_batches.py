@@ -19,6 +19,7 @@ def problems(alerts: AlertKit, count: int, start: int = 0, **values: Any) -> lis
     return alerts.fail_all([(f"harbor|in|invalid|850|{n}|x", f"m{n}") for n in range(start, start + count)], **values)
 
 
+@pytest.mark.volume
 def test_seven_hundred_problems_are_at_most_twenty_messages_in_ten_minutes(alerts: AlertKit) -> None:
     with receiver() as server:
         alerts.add_webhook(server.url)

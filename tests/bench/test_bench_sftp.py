@@ -14,6 +14,8 @@ from gateway.bench.sftp_files import order, orders
 from gateway.bench.sftp_peers import program
 from gateway.cli.main import cli
 
+pytestmark = pytest.mark.volume
+
 ROW = {"benchmark", "variant", "work", "ours", "unit", "peer", "peer_value", "ratio", "rss_mib"}
 REQUIRED = os.environ.get("GATEWAY_REQUIRE_ALL") == "1"
 

@@ -14,6 +14,8 @@ from gateway.bench.xml_work import read_order, validate_order
 from gateway.cli.bench import bench_group
 from gateway.documents import Order
 
+pytestmark = pytest.mark.volume
+
 TINY = {"tiny": (2, 1, 1)}
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from gateway.documents import KINDS, json_schemas
-from gateway.documents.generate import main, rendered_schemas
+from gateway.documents import KINDS, generate
+from gateway.documents import json_schemas as made_schemas
+from gateway.documents.generate import main
 from gateway.resources import find
+
+rendered_schemas = cache(generate.rendered_schemas)
+json_schemas = cache(made_schemas)
 
 
 @pytest.mark.parametrize("kind", KINDS)

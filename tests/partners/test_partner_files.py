@@ -298,6 +298,7 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_lines() -> None:
     assert [(item.line, item.path) for item in found] == [(1, "code"), (2, "statu"), (3, "time_zone")]
 
 
+@pytest.mark.volume
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
@@ -327,6 +328,7 @@ def test_text_that_is_not_plain_data_is_refused_with_its_line(text: str, line: i
     assert message in found.message
 
 
+@pytest.mark.volume
 def test_aliases_that_multiply_are_stopped_by_the_number_of_values() -> None:
     bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{n}: &{n} [{','.join([f'*{m}'] * 4)}]\n" for m, n in ["ab", "bc", "cd", "de", "ef"]

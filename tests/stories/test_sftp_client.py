@@ -32,6 +32,8 @@ from tests.transports.sftp.client.clientkit import Kit as ClientKit
 from tests.transports.sftp.client.clientkit import interchange
 from tests.transports.sftp.client.sshd import Sshd, program
 
+pytestmark = pytest.mark.volume
+
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:

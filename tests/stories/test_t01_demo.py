@@ -12,6 +12,8 @@ import pytest
 
 from gateway.demo.story import Step
 
+pytestmark = pytest.mark.volume
+
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 

@@ -18,7 +18,7 @@ import pytest
 from gateway.demo.company import Company, wait_for
 from gateway.transports.as2.identity import make_identity
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.volume]
 PEER = Path(__file__).parents[1] / "interop" / "pyas2_peer.py"
 ORDER = Path(__file__).parents[1] / "fixtures" / "demo" / "004010" / "850-01-plain.edi"
 

@@ -15,6 +15,8 @@ import pytest
 from gateway.settings import company_named
 from gateway.workdir import make_working_directory
 
+pytestmark = pytest.mark.volume
+
 
 @pytest.fixture
 def taken() -> Iterator[str]:

@@ -14,6 +14,8 @@ from lxml import etree
 
 from gateway.demo.company import Company, wait_for
 
+pytestmark = pytest.mark.volume
+
 SECRET = "a shared secret of ours"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "xml" / "cxml" / "OrderRequest" / "new-order.xml"
 

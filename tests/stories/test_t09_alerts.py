@@ -17,6 +17,8 @@ from gateway.demo.company import Company, wait_for
 from tests.alerts.alertkit import PASSWORD, MailServer, make_certificate
 from tests.transports.reactorkit import Reactor
 
+pytestmark = pytest.mark.volume
+
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 STAFF_PASSWORD = "violet-anchor-kettle-91"
 

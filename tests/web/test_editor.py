@@ -219,6 +219,7 @@ def test_a_document_of_ours_has_a_field_for_each_value(web: WebKit) -> None:
     assert f'href="/messages/{copy.id}">The copy' in original.text and "They count cases" in original.text
 
 
+@pytest.mark.volume
 def test_an_order_of_five_thousand_lines_opens_page_by_page(web: WebKit) -> None:
     line = b"PO1*%d*24*EA*6.75**IN*HR-20441*VN*AS-1101*UP*614141022014~\n"
     start, end = BAD.index(b"PO1*1"), BAD.index(b"CTT*2")
@@ -234,6 +235,7 @@ def test_an_order_of_five_thousand_lines_opens_page_by_page(web: WebKit) -> None
     assert "201 to 400 of 5,008" in form.text and "PO1*4000*24*EA" in form.values["content"]
 
 
+@pytest.mark.volume
 def test_hostile_text_in_fields_has_no_effect(form: Form) -> None:
     plain = [text.replace("\0", "").replace("\r\n", " ") for text in STRINGS]
     for first in range(0, len(plain), 52):

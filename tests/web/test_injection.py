@@ -5,7 +5,11 @@ from __future__ import annotations
 import itertools
 from html.parser import HTMLParser
 
+import pytest
+
 from tests.web.webkit import PASSWORD, WebKit
+
+pytestmark = pytest.mark.volume
 
 #: Beginnings that leave an attribute, an element, a text, a query; and what would then be done.
 ESCAPES = [

@@ -196,6 +196,7 @@ def test_prefixes_mean_what_the_document_says() -> None:
     assert_read_alike(xmap, turned)
 
 
+@pytest.mark.volume
 def test_a_hostile_file_teaches_only_so_much() -> None:
     lines = b"".join(
         b"<cac:OrderLine><cbc:Note>n</cbc:Note>" + b"<cbc:Note>m</cbc:Note>" * (number // 2) + b"</cac:OrderLine>"

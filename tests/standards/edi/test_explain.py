@@ -262,6 +262,7 @@ def test_a_flood_of_elements_is_one_finding():
     ) == 1
 
 
+@pytest.mark.volume
 def test_a_deep_and_broken_tree_of_levels_takes_no_longer_than_a_flat_one():
     levels = [f"HL*{number}*{number - 1 or ''}*I".replace("*0*", "**") for number in range(1, 20_000)]
     text = "~".join(["ST*856*0001", "BSN*00*A1*20240101*1200", *levels, "SE*20002*0001"])

@@ -253,6 +253,7 @@ def test_any_bytes_give_a_value(data: bytes) -> None:
     json.dumps(inspect_edifact("x", data))
 
 
+@pytest.mark.volume
 @pytest.mark.parametrize(
     "data",
     [

@@ -332,6 +332,7 @@ def test_the_search_for_parsing_finds_every_way_to_write_it():
     assert parsing_calls("import json\njson.parse('')") == set()
 
 
+@pytest.mark.volume
 def test_no_other_module_parses_xml():
     package = Path(gateway.__file__).parent
     for file in sorted(package.rglob("*.py")):
