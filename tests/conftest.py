@@ -3,6 +3,8 @@
 Measuring slows every line of Python by more than half. A test that only puts more inputs through code that others
 have gone through already is run without it: a property test, one marked ``volume``, and every case of a parametrized
 test after its second. Nor is the search for tests measured; our modules are imported before it.
+
+Statements that were compiled to SQL for the database of one test serve those of all others.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from pkgutil import walk_packages
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 import gateway
 
@@ -26,6 +31,20 @@ import gateway
 _MEASURED_CASES = 2
 #: How child processes are told to measure themselves.
 _TOLD = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+
+#: Statement → its SQL. Engines keep such a cache each; a test that opens a new database would begin anew.
+_compiled: LRUCache[Any, Any] = LRUCache(3000)
+
+
+#: All dialects of this kind are the same to the cache, whose keys begin with the dialect.
+SQLiteDialect_pysqlite.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign]
+SQLiteDialect_pysqlite.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
+
+
+@event.listens_for(Engine, "engine_connect")
+def _share_compiled(connection: Connection) -> None:
+    if isinstance(connection.dialect, SQLiteDialect_pysqlite):
+        connection.engine._compiled_cache = _compiled
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
