@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -128,6 +130,7 @@ def _commit(
     number = document.number or ""
     earlier = session.get(Document, prepared.document_id)
     if earlier is not None:
+        _require_same(session, earlier, profile, prepared)
         return Submitted(earlier.id, earlier.transmission_id, profile.code, earlier.kind, number, already=True)
     owns = _owns_key(session, profile, prepared, parent_id)
     message = prepared.build(session, now)
@@ -209,6 +212,41 @@ def _commit(
     )
     orders.link(session, row, orders.facts_of(document), profile, now)
     return Submitted(row.id, transmission.id, profile.code, document.kind, number)
+
+
+def _require_same(session: Session, earlier: Document, profile: PartnerProfile, prepared: Prepared) -> None:
+    """Raises RefusedError when the stored document with this id is not the one that is to be sent.
+
+    A back office that uses an id twice would lose the second document if we took it for the first one sent again.
+    """
+    same = earlier.direction == "out" and earlier.partner == profile.code
+    if same and earlier.canonical_sha256 is not None:
+        stored = payloads.get(session, earlier.canonical_sha256)
+        same = stored == prepared.body or _without_mode(stored) == _without_mode(prepared.body)
+    if same:
+        return
+    way = "was sent to" if earlier.direction == "out" else "was received from"
+    name = f"{earlier.set_id} {earlier.number or ''}".strip()
+    raise RefusedError(
+        [
+            Reason(
+                "id",
+                f"The id {earlier.id} is that of another document: {name}, which {way} {earlier.partner} "
+                f"({earlier.received_at:%Y-%m-%d %H:%M} UTC). This one differs from it, so it was not sent.",
+                "Give it an id of its own, or leave `id` out: the gateway makes one. To send the earlier document "
+                f"again use `gateway message resend {earlier.id}`."
+                if earlier.direction == "out"
+                else "Give it an id of its own, or leave `id` out: the gateway makes one.",
+            )
+        ]
+    )
+
+
+def _without_mode(body: bytes) -> dict[str, Any]:
+    """A canonical document without what the partner's profile says of it: test or production."""
+    fields: dict[str, Any] = json.loads(body)
+    fields.pop("test", None)
+    return fields
 
 
 def _owns_key(session: Session, profile: PartnerProfile, prepared: Prepared, parent_id: str | None) -> bool:

@@ -44,6 +44,7 @@ def test_ours_and_sshd_are_measured_by_both_clients() -> None:
         assert row["rss_mib"] > 20
 
 
+@pytest.mark.slow
 def test_without_openssh_ours_is_measured_alone_and_the_rows_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sftp, "program", lambda _name: None)
     rows = measured()

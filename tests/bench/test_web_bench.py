@@ -49,7 +49,7 @@ def search_payload(session: object, identity: str) -> str:
     return place.payload
 
 
-@pytest.mark.volume
+@pytest.mark.slow
 def test_every_page_is_measured_against_its_target(made: tuple[Path, Made]) -> None:
     result = CliRunner().invoke(cli, ["bench", "web", "--store", str(made[0]), "--rounds", "1", "--json"])
     assert result.exit_code == 0, result.output

@@ -52,7 +52,7 @@ def test_without_the_peer_the_rows_say_so(monkeypatch):
     assert told
 
 
-@pytest.mark.volume
+@pytest.mark.slow
 @needs_pyx12
 def test_with_the_peer_the_ratio_is_ours_over_theirs(monkeypatch):
     monkeypatch.setattr(x12, "QUICK_SEGMENTS", 600)

@@ -42,6 +42,7 @@ def test_the_peers_classes_take_every_value_of_the_order() -> None:
     assert str(order.orderLine_[1].lineItem_[0].quantity_[0].value) == "3"
 
 
+@pytest.mark.slow
 def test_each_file_gives_a_row_for_each_comparison() -> None:
     rows = xml.run(files=TINY)
     assert [(row["variant"], row["peer"]) for row in rows] == [

@@ -66,7 +66,7 @@ def names(archive: Path) -> set[str]:
 ORDERS = 16
 
 
-@pytest.mark.volume
+@pytest.mark.slow
 def test_a_backup_while_orders_arrive_restores_to_a_gateway_that_misses_nothing(tmp_path: Path) -> None:
     numbers = [f"PO-{number:03d}" for number in range(ORDERS)]
     backups: list[Path] = []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.pipeline.outbound import RefusedError, submit_document
-from tests.pipeline.pipelinekit import Kit, segments_of
+from tests.pipeline.pipelinekit import FIXTURES, Kit, segments_of
 
 INVOICE: dict[str, Any] = {
     "kind": "invoice",
@@ -62,6 +62,41 @@ def test_the_same_file_read_again_after_a_crash_is_sent_once(kit: Kit) -> None:
     assert second.already
     assert second.document_id == first.document_id
     assert len(kit.partner.sent) == 1
+
+
+def test_an_id_that_another_document_has_is_refused_and_nothing_is_taken_for_sent(kit: Kit) -> None:
+    name = "6f1c3f0e-5f0a-4a53-9d5e-0d1d9b1f7c11"
+    first = submit_document(kit.pipeline, body(id=name))
+    assert submit_document(kit.pipeline, body(id=name)).already
+    ((path, message, fix),) = refusal(kit, body(id=name, number="INV-2"))
+    assert (path, first.number in message, name in message) == ("id", True, True)
+    assert "differs" in message and f"message resend {first.document_id}" in fix
+    kit.work()
+    assert len(kit.partner.sent) == len(kit.documents(direction="out", kind="invoice")) == 1
+
+
+def test_the_id_of_a_received_document_is_no_reason_to_think_it_sent(kit: Kit) -> None:
+    kit.receive((FIXTURES / "demo" / "004010" / "850-01-plain.edi").read_bytes())
+    kit.work()
+    (received,) = kit.documents(direction="in")
+    ((path, message, fix),) = refusal(kit, body(id=received.id))
+    assert path == "id" and "was received from harbor" in message and "resend" not in fix
+
+
+def test_an_id_that_was_sent_to_one_partner_is_refused_for_another(kit: Kit) -> None:
+    name = "6f1c3f0e-5f0a-4a53-9d5e-0d1d9b1f7c12"
+    submit_document(kit.pipeline, body(id=name))
+    kit.befriend(code="orchard", name="Orchard", ids={"isa": [{"qualifier": "ZZ", "id": "ORCHARD"}], "as2": "ORCHARD"})
+    ((path, message, _),) = refusal(kit, body(id=name, receiver="orchard"))
+    assert path == "id" and "was sent to harbor" in message
+
+
+def test_a_partner_that_goes_live_between_two_tries_does_not_make_them_differ(kit: Kit) -> None:
+    name = "6f1c3f0e-5f0a-4a53-9d5e-0d1d9b1f7c13"
+    kit.befriend(envelope={"usage": "T"})
+    submit_document(kit.pipeline, body(id=name))
+    kit.befriend(envelope={"usage": "P"})
+    assert submit_document(kit.pipeline, body(id=name)).already
 
 
 def test_control_numbers_go_up_and_stay_in_the_profiles_range(kit: Kit) -> None:

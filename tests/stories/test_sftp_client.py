@@ -285,6 +285,7 @@ def run_worker(task: dict[str, Any], fault: str = "") -> int:
     return done.returncode
 
 
+@pytest.mark.slow
 def test_killed_at_every_point_nothing_is_lost_and_nothing_doubled(client: ClientKit, tmp_path: Path) -> None:
     files = {f"{number:02}.edi": interchange(number) for number in range(10)}
     for number, (name, body) in enumerate(files.items()):

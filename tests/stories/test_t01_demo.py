@@ -122,6 +122,7 @@ def test_the_broken_order_ends_rejected_with_a_plain_sentence(demo: dict[str, An
     assert "20261341" in rejected[1]["note"]
 
 
+@pytest.mark.slow
 def test_own_orders_are_used_and_faulty_ones_are_refused_before_they_leave(tmp_path: Path) -> None:
     for name in ("x12/004010/850", "bad"):
         source = sorted((FIXTURES / name).glob("*.edi"))[0] if name != "bad" else FIXTURES / "bad/wrong-se-count.edi"

@@ -69,7 +69,7 @@ def test_an_order_under_a_temporary_name_waits_for_its_rename(story: MailboxStor
     order_of(story, 3)
 
 
-@pytest.mark.volume
+@pytest.mark.slow
 def test_an_upload_that_is_cut_by_a_reset_is_not_processed_and_reput_goes_on_with_it(story: MailboxStory) -> None:
     body, key = purchase_order(4, 45_000), story.host_key()
     story.partner.file("large.edi", body)

@@ -238,7 +238,7 @@ def test_an_edited_copy_stands_in_the_history_of_its_failure(web: WebKit) -> Non
     assert f'href="/corrections/{identity}"' in browser.get("/").text
 
 
-@pytest.mark.volume
+@pytest.mark.slow
 def test_words_of_a_fix_show_hostile_text_as_text(web: WebKit) -> None:
     case = rejected(web, 1)
     browser = web.browser("olga")

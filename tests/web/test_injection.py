@@ -99,6 +99,7 @@ def test_there_are_enough_strings() -> None:
     assert len(set(STRINGS)) >= 500
 
 
+@pytest.mark.slow
 def test_searches_and_filters_show_hostile_text_as_text(busy: WebKit) -> None:
     client = busy.browser("root").client
     names = itertools.cycle(["q", "partner", "kind", "since", "transport", "processing", "test"])
@@ -121,6 +122,7 @@ def test_addresses_and_headers_show_hostile_text_as_text(busy: WebKit) -> None:
             unharmed(answer.text)
 
 
+@pytest.mark.slow
 def test_forms_keep_hostile_text_as_text(web: WebKit) -> None:
     browser = web.browser("root")
     token = browser.token("/users")

@@ -191,7 +191,7 @@ def test_what_is_not_there_is_said(web: WebKit, path: str) -> None:
     assert web.browser("olga").get(path).status_code == 404
 
 
-@pytest.mark.volume
+@pytest.mark.slow
 def test_hostile_text_in_filters_fields_and_reasons_stays_text(web: WebKit, order: str) -> None:
     olga = web.browser("olga")
     path, act = f"/orders/{order}/ship_notice", f"/orders/{order}/act"
