@@ -16,7 +16,7 @@ from gateway.control import describe, is_running
 from gateway.doctor.machine import check_machine
 from gateway.doctor.places import check_listener, check_places, check_tls
 from gateway.doctor.result import Patient, Result, fail, ok
-from gateway.doctor.stored import check_database, check_keys, check_partners, check_traffic
+from gateway.doctor.stored import check_alerts, check_database, check_keys, check_partners, check_traffic
 from gateway.settings import SettingsError, load_settings
 from gateway.store.engine import open_store
 
@@ -34,6 +34,7 @@ _IN_THE_STORE: Mapping[str, Check] = {
     "keys": check_keys,
     "partners": check_partners,
     "traffic": check_traffic,
+    "alerts": check_alerts,
 }
 
 

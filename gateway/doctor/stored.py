@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
+from gateway.alerts.models import AlertChannel
+from gateway.alerts.queries import failing_channels
 from gateway.doctor.places import expiry
 from gateway.doctor.result import Patient, Result, count, fail, ok, warn
 from gateway.messages.axes import Acknowledgement, Delivery, Review
@@ -19,7 +21,7 @@ from gateway.store.engine import Store
 from gateway.store.secrets import load_kek
 from gateway.workdir import as2_keys
 
-__all__ = ["check_database", "check_keys", "check_partners", "check_traffic"]
+__all__ = ["check_alerts", "check_database", "check_keys", "check_partners", "check_traffic"]
 
 #: The whole ledger is verified up to so many events; beyond, only its end (the command checks it all).
 LEDGER_EVENTS = 20_000
@@ -134,6 +136,22 @@ def check_traffic(patient: Patient) -> Iterator[Result]:
             ("No case is open.", "{} case waits for a person.", "{} cases wait for a person."),
             "See: gateway message list --processing held",
         )
+
+
+def check_alerts(patient: Patient) -> Iterator[Result]:
+    """Channels through which nobody is told of problems at present."""
+    with _opened(patient).read() as session:
+        channels = session.scalar(select(func.count()).select_from(AlertChannel).where(AlertChannel.enabled)) or 0
+        failing = failing_channels(session)
+    for channel in failing:
+        name, since = channel["name"], channel["failing_since"]
+        began = f" since {datetime.fromisoformat(since):%Y-%m-%d %H:%M} UTC" if since else ""
+        message = f"Nobody is told through {name}{began}: {channel['last_error'] or 'no try worked.'}"
+        yield warn("alerts", message, f'Mend it, then try it: gateway alert test "{name}"')
+    if not channels:
+        yield ok("alerts", "There is no channel: problems are shown on the staff pages only.")
+    elif not failing:
+        yield ok("alerts", f"{count(channels, 'channel')}, none fails.")
 
 
 def _count(

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy.orm import Session
 
 from gateway import control, doctor, workdir
+from gateway.alerts.models import AlertChannel
 from gateway.cli.doctor import doctor_command
 from gateway.doctor import examine, machine, places, stored
 from gateway.messages.models import CaseFile, Document, Job, Transmission
@@ -403,6 +404,37 @@ def test_what_waits_for_a_person_is_counted(home: Path) -> None:
     assert one(home, "deliveries") == ("warn", "1 delivery was given up.")
     assert one(home, "acknowledgements") == ("warn", "2 acknowledgements are overdue.")
     assert one(home, "cases") == ("warn", "1 case waits for a person.")
+
+
+def channel(name: str, **changes: Any) -> AlertChannel:
+    values: dict[str, Any] = {
+        "kind": "mail",
+        "target": "desk@alpine.example",
+        "least": "warning",
+        "partners": [],
+        "kinds": [],
+        "time_zone": "UTC",
+        "digest_minutes": 0,
+        "enabled": True,
+        "origin": "",
+        "failures": 0,
+        "created_at": NOW,
+        "created_by": "root",
+    }
+    return AlertChannel(id=name, name=name, **{**values, **changes})
+
+
+def test_a_channel_through_which_nobody_is_told_is_named(home: Path) -> None:
+    assert one(home, "alerts") == ("ok", "There is no channel: problems are shown on the staff pages only.")
+    write(home, lambda session: session.add(channel("Night desk")))
+    assert one(home, "alerts") == ("ok", "1 channel, none fails.")
+    broken = {"failures": 5, "failing_since": NOW, "last_error": "The mail server refuses the password."}
+    write(home, lambda session: session.add(channel("Day desk", **broken)))
+    write(home, lambda session: session.add(channel("Old desk", enabled=False, **broken)))
+    [(status, message, fix)] = results(home, "alerts")
+    assert (status, fix) == ("warn", 'Mend it, then try it: gateway alert test "Day desk"')
+    assert message.startswith(f"Nobody is told through Day desk since {NOW:%Y-%m-%d %H:%M} UTC: ")
+    assert message.endswith("The mail server refuses the password.")
 
 
 @pytest.mark.usefixtures("running")
