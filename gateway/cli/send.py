@@ -65,3 +65,6 @@ def _print_result(result: dict[str, Any]) -> None:
     for reason in result.get("reasons") or ():
         place = f"{reason['path']}: " if reason.get("path") else ""
         click.echo(clean(f"  {place}{reason['message']} {reason.get('fix') or ''}").rstrip())
+    if result["result"] not in _TAKEN:
+        for document in result.get("documents") or ():
+            click.echo(clean(f"  Not refused, {document['result']}: {document['reference']}"))

@@ -18,7 +18,7 @@ from gateway.mapping.xml.convert import read_checked_document
 from gateway.partners.errors import OperationError
 from gateway.pipeline.asis import receiver_by_isa, send_as_is
 from gateway.pipeline.context import Pipeline
-from gateway.pipeline.outbound import Reason, RefusedError, submit_document
+from gateway.pipeline.outbound import Reason, RefusedError, prepared_document, submit_document
 from gateway.pipeline.xmlidentify import partner_named
 from gateway.pipeline.xmlplan import check_options, looks_like_xml
 from gateway.standards.x12.check import CheckedInterchange, CheckedSet, check_transmission
@@ -66,18 +66,24 @@ def submit_file(
     as_is: bool = False,
     actor: str = _ACTOR,
 ) -> dict[str, Any]:
-    """Send one file: a canonical document (JSON), X12 or XML. The result names every reason when it is refused."""
+    """Send one file: a canonical document (JSON), X12 or XML. The result names every reason when it is refused.
+
+    Nothing of a file goes out while any document in it has mistakes. What only shows when it is stored, such as a
+    number that another document has, may refuse one after others: `documents` holds those that are on their way.
+    """
+    sent: list[dict[str, Any]] = []
     try:
         if as_is:
-            sent = [send_as_is(pipeline, name, content, partner)]
-        elif content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-            sent = [_sent(pipeline, body, partner, actor) for body in _json_documents(content)]
+            sent.append(send_as_is(pipeline, name, content, partner))
         else:
-            read = _xml_documents if looks_like_xml(content) else _x12_documents
-            sent = [_sent(pipeline, body, to, actor) for body, to in read(pipeline, content, partner)]
+            bodies = _bodies(pipeline, content, partner)
+            if len(bodies) > 1:
+                _check_all(pipeline, bodies)
+            for body, to in bodies:
+                sent.append(_sent(pipeline, body, to, actor))
     except RefusedError as error:
         reasons = [{"path": r.path, "message": r.message, "fix": r.fix} for r in error.reasons]
-        return {"name": name, "result": "refused", "reasons": reasons, "documents": []}
+        return {"name": name, "result": "refused", "reasons": reasons, "documents": sent}
     already = all(one["result"] == "duplicate" for one in sent)
     return {
         "name": name,
@@ -86,6 +92,26 @@ def submit_file(
         "documents": sent,
         "reasons": [],
     }
+
+
+def _bodies(pipeline: Pipeline, content: bytes, partner: str | None) -> list[tuple[bytes, str | None]]:
+    """The canonical documents of a file, each with the partner it is for; None = the one it names itself."""
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        return [(body, partner) for body in _json_documents(content)]
+    read = _xml_documents if looks_like_xml(content) else _x12_documents
+    return [*read(pipeline, content, partner)]
+
+
+def _check_all(pipeline: Pipeline, bodies: list[tuple[bytes, str | None]]) -> None:
+    """Raises RefusedError with the mistakes of all documents, each path behind its document's place from [0]."""
+    reasons: list[Reason] = []
+    for place, (body, partner) in enumerate(bodies):
+        try:
+            prepared_document(pipeline, body, partner=partner)
+        except RefusedError as error:
+            reasons += [Reason(f"[{place}].{r.path}".rstrip("."), r.message, r.fix) for r in error.reasons]
+    if reasons:
+        raise RefusedError(reasons)
 
 
 def _sent(pipeline: Pipeline, body: bytes, partner: str | None, actor: str) -> dict[str, Any]:

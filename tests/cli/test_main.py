@@ -401,7 +401,8 @@ def taken(_: Context, parameters: dict[str, Any]) -> dict[str, Any]:
             {"path": "lines[0]", "message": "No.", "fix": "Fix."},
             {"path": "", "message": "Nor this."},
         ]
-        return {"files": [{"name": entry["name"], "result": "refused", "reasons": reasons}]}
+        before = [{"result": "queued", "reference": "order 0 to acme"}]
+        return {"files": [{"name": entry["name"], "result": "refused", "reasons": reasons, "documents": before}]}
     reference = f"order 1 to {parameters['partner']}{' as is' if parameters['as_is'] else ''}"
     return {"files": [{"name": entry["name"], "result": "queued", "reference": reference, "reasons": []}]}
 
@@ -418,6 +419,7 @@ def test_send_hands_in_each_file_and_says_what_happened(home: Path, service: typ
         f"{bad}: refused",
         "  lines[0]: No. Fix.",
         "  Nor this.",
+        "  Not refused, queued: order 0 to acme",
     ]
 
 

@@ -44,6 +44,23 @@ def test_send_takes_several_documents_in_one_file(kit: Kit) -> None:
     assert [document["number"] for document in result["documents"]] == ["INV-1", "INV-2"]
 
 
+def test_send_sends_nothing_of_a_file_in_which_one_document_has_mistakes(kit: Kit) -> None:
+    wrong = {**INVOICE, "number": "INV-2", "lines": [{**INVOICE["lines"][0], "quantity": "twelve"}]}
+    result = send(kit, json.dumps([INVOICE, wrong, {**INVOICE, "number": "INV-3", "receiver": "harbour"}]).encode())
+    assert (result["result"], result["documents"]) == ("refused", [])
+    assert [reason["path"] for reason in result["reasons"]] == ["[1].lines[0].quantity", "[2].receiver"]
+    kit.work()
+    assert kit.documents(direction="out") == []
+
+
+def test_send_says_what_is_on_its_way_when_the_store_refuses_a_later_document(kit: Kit) -> None:
+    result = send(kit, json.dumps([INVOICE, {**INVOICE, "order_number": "HR-2"}]).encode())
+    assert result["result"] == "refused"
+    assert [reason["path"] for reason in result["reasons"]] == ["number"]
+    assert [document["reference"] for document in result["documents"]] == ["invoice INV-1 to harbor"]
+    assert len(kit.documents(direction="out", kind="invoice")) == 1
+
+
 def test_send_puts_an_x12_file_into_our_own_envelope(kit: Kit) -> None:
     content = (FIXTURES / "demo/004010/850-03-store-spread.edi").read_bytes()
     result = send(kit, content, partner="harbor")
