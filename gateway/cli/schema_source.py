@@ -97,7 +97,8 @@ def _from_zip(archive: Path) -> Iterator[_Found]:
                     yield _Found(name, _bounded(member.read(SCHEMA_LIMITS.max_bytes + 1), str(name)))
     # zipfile raises the last two for a compression that it does not know and for a file with a password.
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise CommandError(f"{archive.name} cannot be unpacked: {error}.", fix="Download it again.") from error
+        fix = "Download it again, or unpack it yourself and add the folder."
+        raise CommandError(f"{archive.name} cannot be unpacked: {error}.", fix=fix) from error
 
 
 def _safe_name(info: zipfile.ZipInfo, archive: str) -> PurePosixPath:

@@ -25,13 +25,14 @@ from gateway.messages.models import CaseMember, Document
 from gateway.store.ledger import Event
 from gateway.web.security import local_path
 from gateway.web.site import the_site
+from gateway.web.viewlog import PAYLOAD_VIEWED
 
 __all__ = ["Change", "Presence", "changes_since", "install", "seen"]
 
 #: How long somebody counts as there after the last beat.
 GONE_AFTER = timedelta(seconds=60)
 #: Events that change nothing about a thing.
-_SILENT = ("payload-viewed", "evidence-downloaded", "member-added")
+_SILENT = (PAYLOAD_VIEWED, "evidence-downloaded", "member-added")
 #: Kinds of things → the ledger's word for them ("message" is a document with what carries it, or a transmission).
 _PAGES = {"message": "messages.detail", "case": "failures.show"}
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from gateway.staff.tokens import Bearer
-from gateway.store import ledger
+from gateway.web import viewlog
 from gateway.web.site import Site
 
 __all__ = ["Answer", "Call", "Content", "Endpoint", "note_view"]
@@ -99,16 +99,6 @@ class Endpoint:
 
 
 def note_view(call: Call, subject_type: str, subject_id: str, form: str) -> None:
-    """Who looked at whose content, in the ledger, as the pages note it."""
-    actor, now = call.bearer.actor, call.now
-    call.site.write(
-        lambda session: ledger.append(
-            session,
-            at=now,
-            kind="payload-viewed",
-            subject_type=subject_type,
-            subject_id=subject_id,
-            actor=actor,
-            reason=f"{actor} took the content ({form}).",
-        )
-    )
+    """Note that the bearer of the token took the content of a message in this form."""
+    did = f"took the content ({form})"
+    viewlog.note_view(call.site, subject_type, subject_id, actor=call.bearer.actor, did=did, now=call.now)

@@ -14,7 +14,6 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gateway.store import ledger
 from gateway.web.pages.common import done, refusal
 from gateway.web.security import LIVE, visitor
 from gateway.web.site import the_site
@@ -23,6 +22,7 @@ from gateway.web.view.corrected import corrections_about
 from gateway.web.view.grid import Grid, typed_fields
 from gateway.web.view.grid_segments import X12Text
 from gateway.web.view.grid_tree import TreeUnreadableError
+from gateway.web.viewlog import note_view
 
 __all__ = ["pages"]
 
@@ -351,16 +351,5 @@ def _grid(opened: dict[str, Any], draft: Draft, findings: list[dict[str, Any]]) 
 
 
 def _note_view(opened: dict[str, Any]) -> None:
-    """Who looked at whose content: in the ledger."""
-    who, now = visitor(), g.now
-    the_site().write(
-        lambda session: ledger.append(
-            session,
-            at=now,
-            kind="payload-viewed",
-            subject_type=opened["type"],
-            subject_id=opened["id"],
-            actor=who.name,
-            reason=f"{who.name} opened the content in the editor.",
-        )
-    )
+    actor, did = visitor().name, "opened the content in the editor"
+    note_view(the_site(), opened["type"], opened["id"], actor=actor, did=did, now=g.now)

@@ -27,6 +27,7 @@ from gateway.web.site import the_site
 from gateway.web.view import payload as shown
 from gateway.web.view.actions import ACTIONS, actions_of
 from gateway.web.view.states import AXES, summary
+from gateway.web.viewlog import note_view
 
 __all__ = ["GIVEN", "filters_of", "pages"]
 
@@ -177,19 +178,8 @@ def _view(session: Session, message: dict[str, Any], place: PayloadPlace) -> dic
 
 
 def _note_view(message: dict[str, Any], form: str) -> None:
-    """Who looked at whose content: in the ledger."""
-    who, now = visitor(), g.now
-    the_site().write(
-        lambda session: ledger.append(
-            session,
-            at=now,
-            kind="payload-viewed",
-            subject_type=message["type"],
-            subject_id=message["id"],
-            actor=who.name,
-            reason=f"{who.name} looked at the content ({form}).",
-        )
-    )
+    actor, did = visitor().name, f"looked at the content ({form})"
+    note_view(the_site(), message["type"], message["id"], actor=actor, did=did, now=g.now)
 
 
 @pages.get("/<id>/payload")
