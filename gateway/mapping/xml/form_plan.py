@@ -74,7 +74,8 @@ def plan_of_element(rule: ListRule, token: Token, names: Names) -> FormPlan:
 class _Object:
     """One object that is being planned."""
 
-    target: dict[str, Any] = field(default_factory=dict)
+    #: The object itself, then those of `element: .` that are read from the same elements.
+    targets: list[dict[str, Any]]
     #: Fields with several places that were read.
     alternatives: set[str] = field(default_factory=set)
     assigned: dict[str, list[int]] = field(default_factory=dict)
@@ -112,14 +113,14 @@ class _Planner:
         frame = rule.frame
         _require(frame is not None and not rule.under and rule.wrapper is None)
         assert frame is not None
-        made = _Object()
+        target: dict[str, Any] = {}
+        made = _Object([target, *({} for _ in range(frame.width - 1))])
         if rule.anchor:
-            made.target["anchor"] = self._anchor(rule.anchor)
+            target["anchor"] = self._anchor(rule.anchor)
         _require(self._node(frame.root, token, made))
         self._finish(frame, made)
-        for path, word in rule.constants:
-            _inside(made.target, path[:-1]).setdefault(path[-1], word)
-        return made.target[""] if rule.scalar else made.target
+        _set_constants(target, rule)
+        return target[""] if rule.scalar else target
 
     def _anchor(self, prefix: str) -> Hole:
         return self._derive(lambda _values, state: state.anchor(prefix))
@@ -130,16 +131,16 @@ class _Planner:
 
     def _finish(self, frame: Frame, made: _Object) -> None:
         for price, parts in made.prices.items():
-            self._price(price, parts, made.target)
+            self._price(price, parts, made.targets[price.slot])
         for group in frame.groups:
             numbers = made.assigned.get(group.key)
             if numbers:
-                _require(_keeps(group, held(made.target, group.items), numbers))
+                _require(_keeps(group, held(made.targets[group.slot], group.items), numbers))
 
     def _price(self, price: Price, parts: dict[str, Any], target: dict[str, Any]) -> None:
         """As `finish_price`."""
         amount, quantity = parts.get("amount"), parts.get("quantity")
-        _require(isinstance(amount, Hole) and price.slot == 0)
+        _require(isinstance(amount, Hole))
         assert isinstance(amount, Hole)
         one, all_of = amount.index, quantity.index if isinstance(quantity, Hole) else None
         if all_of is not None:
@@ -152,8 +153,6 @@ class _Planner:
 
     def _node(self, node: Node, token: Token, made: _Object) -> bool:
         """An element within an object: whether a field gets a value; if not, all it has is a constant text."""
-        for slot in node.slots:
-            _require(slot.rule is not None and len(slot.rule.group.items) == 1)
         consumed = False
         if token.children:
             _require(node.text is None and not token.text.strip(WHITE))
@@ -161,17 +160,43 @@ class _Planner:
             _require(node.text is not None)
             assert node.text is not None
             consumed = self._text(node.text, token, made)
+        opened = self._open(node, made)
         consumed = self._attributes(node, token, made) or consumed
         consumed = self._children(node, token, made) or consumed
+        self._close(opened, made)
         if not consumed:
             _require(not token.children)
             return False
         for slot_number, path, word in node.constants:
-            _require(slot_number == 0)
-            _inside(made.target, path[:-1]).setdefault(path[-1], word)
+            _inside(made.targets[slot_number], path[:-1]).setdefault(path[-1], word)
         for leaf in node.forced:
             _require(not self._is_absent(leaf, node, token))
         return True
+
+    def _open(self, node: Node, made: _Object) -> list[tuple[ListRule, int, int]]:
+        """Begin the objects that are read from this element beside the current one: rule, slot, place in its list."""
+        opened: list[tuple[ListRule, int, int]] = []
+        for slot in node.slots:
+            rule = slot.rule
+            _require(rule is not None and not rule.scalar)
+            assert rule is not None
+            made.targets[slot.number] = {}
+            around = _inside(made.targets[rule.group.slot], rule.group.items[:-1])
+            opened.append((rule, slot.number, len(around.get(rule.group.items[-1], ()))))
+        return opened
+
+    def _close(self, opened: Sequence[tuple[ListRule, int, int]], made: _Object) -> None:
+        """List those that got a value, the inner ones first; their anchors come when they are complete."""
+        for rule, number, place in reversed(opened):
+            entry, group = made.targets[number], rule.group
+            if not entry:
+                continue
+            _set_constants(entry, rule)
+            if rule.anchor:
+                entry["anchor"] = self._anchor(rule.anchor)
+            _inside(made.targets[group.slot], group.items[:-1]).setdefault(group.items[-1], []).insert(place, entry)
+            if not group.sure:
+                made.assigned.setdefault(group.key, []).insert(place, rule.number)
 
     def _is_absent(self, leaf: Leaf, node: Node, token: Token) -> bool:
         """Whether a constant or default that we write is not there."""
@@ -225,8 +250,7 @@ class _Planner:
         rule = edge.rule
         if rule is not None:
             group = rule.group
-            _require(group.slot == 0)
-            around = _inside(made.target, group.items[:-1])
+            around = _inside(made.targets[group.slot], group.items[:-1])
             # The object is planned first: the anchors of those around it come first, as they open first.
             entry = self._entry(rule, child)
             around.setdefault(group.items[-1], []).append(entry)
@@ -314,13 +338,12 @@ class _Planner:
             price, part = leaf.price
             made.prices.setdefault(price, {})[part] = values[0]
             return
-        _require(leaf.slot == 0)
         if leaf.alternative is not None:
             _require(leaf.alternative.number == 1 and leaf.alternative.key not in made.alternatives)
             made.alternatives.add(leaf.alternative.key)
         for path, value in zip(leaf.paths, values, strict=True):
             if value is not None:
-                _inside(made.target, path[:-1])[path[-1] if path else ""] = value
+                _inside(made.targets[leaf.slot], path[:-1])[path[-1] if path else ""] = value
 
 
 def _require(condition: bool) -> None:
@@ -334,6 +357,12 @@ def _inside(target: dict[str, Any], path: Path) -> dict[str, Any]:
         _require(isinstance(inner, dict))
         target = inner
     return target
+
+
+def _set_constants(target: dict[str, Any], rule: ListRule) -> None:
+    """The words that a rule gives its entries."""
+    for path, word in rule.constants:
+        _inside(target, path[:-1]).setdefault(path[-1], word)
 
 
 def _child_at(token: Token, tags: Sequence[str]) -> Token | None:

@@ -37,6 +37,10 @@ _MOST_PREFIXES: Final = 16
 _MOST_SHAPES: Final = 512
 #: How often one file makes us look for a new form of one rule.
 _MOST_TRIES: Final = 32
+#: Looks in a row that found no form, after which only each second element is looked at, then each fourth, and so on.
+_PATIENCE: Final = 16
+#: At least one element of so many is looked at: partners change what they send.
+_LAST_RESORT: Final = 256
 
 #: Bytes of UTF-8 → the text.
 _text: Final = bytes.decode
@@ -92,9 +96,22 @@ class _Book:
     formless: set[int] = field(default_factory=set)
     #: Hash of a markup → forms made of it: they differ in codes and the like.
     made: Counter[int] = field(default_factory=Counter)
+    #: Looks in a row that came to nothing, and elements that were not looked at since the last one.
+    vain: int = 0
+    passed: int = 0
+
+    def is_due(self) -> bool:
+        """Whether an element is looked at: a look costs as much as reading it, so those that lead nowhere get rare."""
+        self.passed += 1
+        if self.passed < min(1 << self.vain // _PATIENCE, _LAST_RESORT):
+            return False
+        self.passed = 0
+        self.vain += 1
+        return True
 
     def keep(self, names: _Prefixes, shape: int, form: _Form) -> None:
         """Add a form, the newest first; the oldest goes."""
+        self.vain = 0
         self.made[shape] += 1
         if self.made[shape] >= _MOST_FORMS:
             self.give_up(shape)
@@ -146,7 +163,7 @@ def formed_step(rule: ListRule, names: Names, tag: str, model: type[BaseModel], 
                     frame.assigned.setdefault(key, []).append(number)
                 return VALUE_TAKEN
         tries = markup.tries.get(tag, 0)
-        if tries >= _MOST_TRIES:
+        if tries >= _MOST_TRIES or not book.is_due():
             return general(child, frame, state)
         markup.tries[tag] = tries + 1
         return learn(child, frame, state, markup, at)
