@@ -7,7 +7,10 @@ the article is like; for the order they name three parties, the place of deliver
 
 from __future__ import annotations
 
-__all__ = ["FULL_LINES", "LARGE_LINES", "SMALL_FULL_LINES", "SMALL_LINES", "full_ubl_order", "ubl_order"]
+from collections.abc import Callable, Mapping
+from typing import Final
+
+__all__ = ["FULL_LINES", "LARGE_LINES", "ORDERS", "SMALL_FULL_LINES", "SMALL_LINES", "full_ubl_order", "ubl_order"]
 
 #: Lines of an order of about 17 KB.
 SMALL_LINES = 21
@@ -251,3 +254,7 @@ def _order(head: list[str], line: str, lines: int) -> bytes:
             )
         )
     return "".join([*parts, "</Order>\n"]).encode()
+
+
+#: Kind of an order → what makes one with so many lines.
+ORDERS: Final[Mapping[str, Callable[[int], bytes]]] = {"short": ubl_order, "full": full_ubl_order}

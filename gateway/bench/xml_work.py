@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gateway.bench.rows import peak_rss_mib
-from gateway.bench.xml_orders import ubl_order
+from gateway.bench.xml_orders import ORDERS
 from gateway.documents import Document
 from gateway.mapping.xml.convert import read_checked_document
 from gateway.standards.xml.check import XmlCheckOptions, check_xml
@@ -38,5 +38,5 @@ WORKS: Final[Mapping[str, Callable[[bytes], object]]] = {"parse+xsd": validate_o
 
 
 if __name__ == "__main__":
-    read_order(ubl_order(int(sys.argv[1])))
+    read_order(ORDERS[sys.argv[1]](int(sys.argv[2])))
     sys.stdout.write(json.dumps({"rss_mib": peak_rss_mib()}))

@@ -9,14 +9,14 @@ from click.testing import CliRunner
 
 from gateway.bench import xml
 from gateway.bench.xml_classes import classes_for
-from gateway.bench.xml_orders import SMALL_LINES, ubl_order
+from gateway.bench.xml_orders import ORDERS, SMALL_FULL_LINES, SMALL_LINES, full_ubl_order, ubl_order
 from gateway.bench.xml_work import read_order, validate_order
 from gateway.cli.bench import bench_group
 from gateway.documents import Order
 
 pytestmark = pytest.mark.volume
 
-TINY = {"tiny": (2, 1, 1)}
+TINY = {"tiny": xml.OrderFile("full", 2, 1, 1)}
 
 
 def test_the_orders_are_valid_and_of_the_sizes_that_are_spoken_of() -> None:
@@ -26,6 +26,11 @@ def test_the_orders_are_valid_and_of_the_sizes_that_are_spoken_of() -> None:
     document = read_order(small)
     assert isinstance(document, Order)
     assert len(document.lines) == SMALL_LINES
+    assert 16_000 < len(full_ubl_order(SMALL_FULL_LINES)) < 18_500
+    full = read_order(full_ubl_order(2))
+    assert isinstance(full, Order)
+    assert len(full.lines) == 2
+    assert full.extensions == [], "every value has a field"
 
 
 def test_an_order_that_is_not_valid_is_not_measured() -> None:
@@ -33,11 +38,12 @@ def test_an_order_that_is_not_valid_is_not_measured() -> None:
         validate_order(ubl_order(1).replace(b"<cbc:ID>BENCH-1</cbc:ID>", b""))
 
 
-def test_the_peers_classes_take_every_value_of_the_order() -> None:
+@pytest.mark.parametrize("kind", ORDERS)
+def test_the_peers_classes_take_every_value_of_the_order(kind: str) -> None:
     pytest.importorskip("xsdata")
     from xsdata.formats.dataclass.parsers import XmlParser
 
-    order = XmlParser().from_bytes(ubl_order(2), classes_for(ubl_order(1)))
+    order = XmlParser().from_bytes(ORDERS[kind](2), classes_for(ORDERS[kind](1)))
     assert len(order.orderLine_) == 2
     assert str(order.orderLine_[1].lineItem_[0].quantity_[0].value) == "3"
 
@@ -47,6 +53,7 @@ def test_each_file_gives_a_row_for_each_comparison() -> None:
     rows = xml.run(files=TINY)
     assert [(row["variant"], row["peer"]) for row in rows] == [
         ("parse+xsd tiny", "xmlschema"),
+        ("lxml alone tiny", "xmlschema"),
         ("parse+xsd+map tiny", "xmlschema"),
         ("parse+xsd+map tiny", "xsdata"),
     ]
@@ -70,4 +77,4 @@ def test_the_command_prints_json(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_measured_process_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xml.sys, "executable", "false")
     with pytest.raises(RuntimeError, match="Measuring the memory failed"):
-        xml._memory(1)
+        xml._memory(TINY["tiny"])
