@@ -18,6 +18,7 @@ from gateway.pipeline.context import Company, Pipeline
 from gateway.pipeline.hints import crossing_hints
 from gateway.pipeline.outgoing import Outgoing, Prepared, Reason, RefusedError, addressed
 from gateway.pipeline.queueing import Numbers, envelope_for, group_for, take_numbers
+from gateway.pipeline.shiplevels import with_levels
 from gateway.pipeline.totals import with_total
 from gateway.resources import find
 from gateway.standards.edi.model import Finding
@@ -56,8 +57,10 @@ def prepare_x12(
     try:
         if filled.source is not None and filled.source.standard != "x12":
             crossed = cross(filled, "x12", crossing_hints(pipeline.company, profile, version=_release(version)))
-            written, doubts = write_document(cmap, crossed.document), doubts + list(crossed.findings)
+            written = write_document(cmap, with_levels(crossed.document, profile))
+            doubts = doubts + list(crossed.findings)
         else:
+            filled = with_levels(filled, profile)
             written = write_document(cmap, filled)
     except MappingError as error:
         raise RefusedError([Reason(problem.path, problem.message) for problem in error.problems]) from error
