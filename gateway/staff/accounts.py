@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from gateway.staff.audit import note
@@ -25,6 +25,7 @@ __all__ = [
     "disable_user",
     "enable_user",
     "get_user",
+    "renew_hash",
     "reset_password",
     "set_password",
     "set_preferences",
@@ -117,6 +118,11 @@ def set_password(
     user.password_hash, user.must_change_password = password_hash, False
     _end_sessions(session, user, keep)
     note(session, "user-password", user.id, actor=actor, reason="The password was changed.", now=now)
+
+
+def renew_hash(session: Session, *, old: str, new: str) -> None:
+    """Keep another hash of the same password; nothing else changes. One that was replaced meanwhile stays."""
+    session.execute(update(StaffUser).where(StaffUser.password_hash == old).values(password_hash=new))
 
 
 def reset_password(

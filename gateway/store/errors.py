@@ -9,11 +9,14 @@ __all__ = [
     "SecretError",
     "StoreBusyError",
     "StoreClosedError",
+    "StoreDriverError",
+    "StoreEncodingError",
     "StoreError",
     "StoreLockedError",
     "StoreMissingError",
     "StoreOutdatedError",
     "StoreReadOnlyError",
+    "StoreUnreachableError",
 ]
 
 
@@ -23,6 +26,10 @@ class StoreError(Exception):
 
 class StoreBusyError(StoreError):
     """The writer's queue is full: nothing was stored, try again (a server answers 503)."""
+
+
+class StoreUnreachableError(StoreBusyError):
+    """The database server does not answer: what was not confirmed is not stored, try again (a server answers 503)."""
 
 
 class StoreClosedError(StoreError):
@@ -35,6 +42,14 @@ class StoreLockedError(StoreError):
 
 class StoreMissingError(StoreError):
     """There is no database at the given place."""
+
+
+class StoreDriverError(StoreError):
+    """The database is of a kind that the gateway does not know, or its driver is not installed."""
+
+
+class StoreEncodingError(StoreError):
+    """The database cannot keep every character."""
 
 
 class StoreOutdatedError(StoreError):

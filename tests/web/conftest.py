@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from gateway.staff import passwords
 from gateway.store.engine import open_store
 from gateway.store.migrations import upgrade
 from tests.pipeline.pipelinekit import Kit
 from tests.transports.reactorkit import Reactor
-from tests.web.webkit import WebKit
+from tests.web.webkit import QUICK_HASHER, WebKit
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes as `HASHED` is: hundreds of tests log in."""
+    monkeypatch.setattr(passwords, "_HASHER", QUICK_HASHER)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from gateway.staff import accounts, totp
 from gateway.store.ledger import Event
@@ -116,6 +118,28 @@ def test_a_login_gives_a_new_identifier_and_a_logout_ends_it_on_the_server(web: 
     for value in (first.value, second.value):
         browser.client.set_cookie("gateway", value)
         assert browser.get("/").status_code == 302
+
+
+def test_a_hash_of_other_settings_is_made_anew_at_the_next_login(web: WebKit) -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1).hash(PASSWORD)
+
+    def stored(keep: str = "") -> str:
+        def work(session: Session) -> str:
+            user = accounts.by_name(session, "vera")
+            assert user is not None and user.password_hash is not None
+            user.password_hash = keep or user.password_hash
+            return user.password_hash
+
+        return web.kit.store.writer.run(work)
+
+    stored(weak)
+    assert web.browser().post("/login", name="vera", password="violet-anchor-kettle-92").status_code == 401
+    assert stored() == weak, "a wrong password changes nothing"
+    assert web.browser("vera").get("/").status_code == 200
+    renewed = stored()
+    assert renewed != weak
+    assert web.browser("vera").get("/").status_code == 200
+    assert stored() == renewed, "once is enough"
 
 
 def test_the_second_factor_stands_between_password_and_pages(web: WebKit) -> None:

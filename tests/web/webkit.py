@@ -34,7 +34,8 @@ from tests.pipeline.pipelinekit import FIXTURES, Kit
 
 PASSWORD = "violet-anchor-kettle-91"
 #: Made with the least that argon2id takes: hundreds of tests log in, and others prove how hard our own hashes are.
-HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HASHED = QUICK_HASHER.hash(PASSWORD)
 ROLES = {
     "vera": ["viewer"],
     "olga": ["operator"],

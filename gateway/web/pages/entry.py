@@ -6,13 +6,14 @@ from typing import Any
 
 from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
 from flask import session as form_session
+from sqlalchemy.orm import Session
 
 from gateway.staff import accounts, sessions
 from gateway.staff.audit import note
 from gateway.staff.errors import AccountError, LoginRefusedError, TooManyTriesError
 from gateway.staff.lockout import begin_try, forgive
 from gateway.staff.oidc import Identity, admit_identity, identity_of
-from gateway.staff.passwords import hash_password, verify_password
+from gateway.staff.passwords import hash_password, needs_rehash, verify_password
 from gateway.staff.roles import Role
 from gateway.staff.setup import setup_code_end, use_setup_code
 from gateway.web.pages.common import done
@@ -64,9 +65,15 @@ def _check_password(site: Site, name: str, password: str) -> tuple[str, str]:
     if not verify_password(stored, password) or not is_open:
         site.write(lambda session: sessions.fail(session, name, where, now))
         raise LoginRefusedError
-    admitted: tuple[str, str] = site.write(
-        lambda session: sessions.admit(session, name, address=where, agent=agent, now=now, old=old)
-    )
+    # Now that the password is here: a hash of weaker settings than today's is made anew.
+    renewed = hash_password(password) if stored is not None and needs_rehash(stored) else None
+
+    def work(session: Session) -> tuple[str, str]:
+        if stored is not None and renewed is not None:
+            accounts.renew_hash(session, old=stored, new=renewed)
+        return sessions.admit(session, name, address=where, agent=agent, now=now, old=old)
+
+    admitted: tuple[str, str] = site.write(work)
     return admitted
 
 
