@@ -1,7 +1,9 @@
 """The declarative base and the column types that every table of the gateway uses.
 
 Everything here is portable between SQLite and PostgreSQL: text identifiers, JSON as text with sorted keys,
-and instants that are always UTC and always aware, whatever the database keeps of a time zone.
+and instants that are always UTC and always aware, whatever the database keeps of a time zone. Texts are compared
+and sorted by their characters' numbers on both, not by the rules of a language: the beginning of a number or a name
+is looked for as a range.
 """
 
 from __future__ import annotations
@@ -12,10 +14,14 @@ from typing import Any
 
 from sqlalchemy import DateTime, MetaData, Text
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["Base", "JsonText", "UtcDateTime"]
+__all__ = ["NUL_SHOWN", "Base", "JsonText", "UtcDateTime"]
+
+#: What stands for a NUL character in a text on PostgreSQL, which keeps none.
+NUL_SHOWN = "\u2400"
 
 #: Constraint names are fixed so that a migration can name what it changes on either database.
 NAMING: dict[str, str] = {
@@ -25,6 +31,12 @@ NAMING: dict[str, str] = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+@compiles(Text, "postgresql")
+def _by_characters(_type: Text, _compiler: object, **_: object) -> str:
+    """The type of a column of texts, as the revisions make it."""
+    return 'TEXT COLLATE "C"'
 
 
 class Base(DeclarativeBase):

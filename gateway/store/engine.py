@@ -1,7 +1,7 @@
 """Opening the database: one writer, many readers, and a lock that keeps a second writing process out.
 
 A path (or ``sqlite:///…``) opens SQLite in write-ahead mode with ``synchronous=FULL``: a commit is on the
-disk when it returns. Any other URL is handed to SQLAlchemy (PostgreSQL).
+disk when it returns. ``postgresql+psycopg://…`` opens a PostgreSQL server (``gateway.store.postgresql``).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +19,8 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from gateway.store.errors import StoreLockedError, StoreMissingError, StoreReadOnlyError
-from gateway.store.writer import QUEUE_LIMIT, DirectWriter, GroupWriter, Writer, after_commit
+from gateway.store.errors import StoreDriverError, StoreLockedError, StoreMissingError, StoreReadOnlyError
+from gateway.store.writer import QUEUE_LIMIT, GroupWriter, Writer, after_commit
 
 __all__ = ["BLOBS", "Store", "after_commit", "open_store"]
 
@@ -49,6 +49,7 @@ class Store:
         writer: Writer | None = None,
         lock: int | None = None,
         path: Path | None = None,
+        connected: Callable[[Engine], AbstractContextManager[Connection]] = Engine.connect,
     ) -> None:
         #: The database URL without a password.
         self.url = url
@@ -60,6 +61,7 @@ class Store:
         self._writer_engine = writer_engine
         self._writer = writer
         self._lock = lock
+        self._connected = connected
 
     @property
     def writer(self) -> Writer:
@@ -79,21 +81,23 @@ class Store:
     def read(self) -> Iterator[Session]:
         """A session on one consistent state of the database; what it changes is refused or thrown away.
 
-        Keep it short: on SQLite a long reader keeps the write-ahead log from shrinking.
+        Keep it short: on SQLite a long reader keeps the write-ahead log from shrinking, on PostgreSQL it keeps old
+        rows. Raises StoreUnreachableError when the database server is away.
         """
         with (
-            self._reader.connect() as connection,
+            self._connected(self._reader) as connection,
             Session(connection, expire_on_commit=False, autoflush=False, info={BLOBS: self.blobs}) as session,
         ):
             yield session
 
     def facts(self) -> dict[str, Any]:
-        """What ``gateway doctor`` shows: kind, version, journal mode, synchronous level and size in bytes."""
+        """What ``gateway doctor`` shows: kind, version, size in bytes, and how a commit gets to the disk."""
         found: dict[str, Any] = {"database": self.dialect, "url": self.url, "blobs": str(self.blobs)}
         with self.read() as session:
             if self.path is None:
-                found["version"] = session.scalar(text("SHOW server_version"))
-                return found
+                from gateway.store import postgresql
+
+                return {**found, **postgresql.facts(session)}
             found["version"] = sqlite3.sqlite_version
             found["journal_mode"] = session.scalar(text("PRAGMA journal_mode"))
             found["bytes"] = self.path.stat().st_size
@@ -131,11 +135,11 @@ def open_store(
     ``queue_limit`` is the number of changes that may wait before StoreBusyError.
 
     Raises StoreLockedError when another process has the database open for writing, StoreMissingError when it
-    is opened for reading only and is not there.
+    is opened for reading only and is not there, StoreUnreachableError when the server does not answer.
     """
     path = _sqlite_path(database)
     if path is None:
-        return _open_server(str(database), blobs or Path("blobs"), write=write)
+        return _open_server(str(database), blobs or Path("blobs"), write=write, queue_limit=queue_limit)
     return _open_sqlite(path, blobs or path.parent / "blobs", write=write, queue_limit=queue_limit)
 
 
@@ -169,15 +173,28 @@ def _open_sqlite(path: Path, blobs: Path, *, write: bool, queue_limit: int) -> S
     return Store(url=url, blobs=blobs, reader=reader, writer_engine=engine, writer=writer, lock=lock, path=path)
 
 
-def _open_server(database: str, blobs: Path, *, write: bool) -> Store:
-    engine = create_engine(database, pool_pre_ping=True)
-    url = make_url(database).render_as_string(hide_password=True)
-    reader = engine.execution_options(postgresql_readonly=True)
+def _open_server(database: str, blobs: Path, *, write: bool, queue_limit: int) -> Store:
+    if make_url(database).drivername != "postgresql+psycopg":
+        raise StoreDriverError(
+            f"A gateway cannot keep its messages in a database of the kind {make_url(database).drivername}. Name a "
+            "file, or a server as postgresql+psycopg://user@host/database."
+        )
+    try:
+        from gateway.store import postgresql
+    except ImportError as error:
+        raise StoreDriverError(
+            f"PostgreSQL cannot be reached: {error}. Install the extra: pip install 'edi-gateway[postgres]'"
+        ) from error
+    url, connected = postgresql.hidden(database), postgresql.connected
+    reader = postgresql.reader_engine(database, pool_size=READERS, max_overflow=MORE_READERS)
     if not write:
-        return Store(url=url, blobs=blobs, reader=reader)
+        return Store(url=url, blobs=blobs, reader=reader, connected=connected)
     blobs.mkdir(parents=True, exist_ok=True)
-    writer = DirectWriter(engine, {BLOBS: blobs})
-    return Store(url=url, blobs=blobs, reader=reader, writer_engine=engine, writer=writer)
+    engine = postgresql.writer_engine(database)
+    with connected(engine):
+        pass  # takes the lock before anything is looked at
+    writer = GroupWriter(engine, {BLOBS: blobs}, queue_limit=queue_limit, explain=postgresql.explain)
+    return Store(url=url, blobs=blobs, reader=reader, writer_engine=engine, writer=writer, connected=connected)
 
 
 def _sqlite_engine(path: Path, pragmas: tuple[str, ...], begin: str, **pool: int) -> Engine:

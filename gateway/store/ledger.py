@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.store.base import Base, JsonText
+from gateway.store.base import NUL_SHOWN, Base, JsonText
 from gateway.store.errors import LedgerTamperedError
 from gateway.store.prepared import Prepared
 
@@ -183,14 +183,7 @@ def append_all(session: Session, entries: Sequence[Entry], *, at: datetime) -> i
         row = {
             "seq": seq,
             "at": instant(at),
-            "kind": entry.kind,
-            "subject_type": entry.subject_type,
-            "subject_id": entry.subject_id,
-            "axis": entry.axis,
-            "old": entry.old,
-            "new": entry.new,
-            "actor": entry.actor,
-            "reason": entry.reason,
+            **{name: _storable(getattr(entry, name)) for name in _TEXTS},
             "data": None if entry.data is None else _canonical(entry.data),
             "prev_hash": previous,
         }
@@ -287,6 +280,7 @@ _HEAD = cast("Table", LedgerHead.__table__)
 _READ_HEAD = Prepared(select(_HEAD.c.seq, _HEAD.c.hash).with_for_update())
 _MAKE_HEAD = Prepared(text("INSERT INTO ledger_head (id, seq, hash) VALUES (1, 0, :genesis) ON CONFLICT DO NOTHING"))
 _MOVE_HEAD = Prepared(text("UPDATE ledger_head SET seq = :new_seq, hash = :new_hash WHERE id = 1 AND seq = :old_seq"))
+_TEXTS = ("kind", "subject_type", "subject_id", "axis", "old", "new", "actor", "reason")
 _FIELDS = (
     *("seq", "at", "kind", "subject_type", "subject_id", "axis", "old", "new", "actor", "reason", "data"),
     "prev_hash",
@@ -296,6 +290,11 @@ _FIELDS = (
 _PAGES = select(
     _EVENT.c.seq, *(type_coerce(_EVENT.c[name], Text).label(name) for name in _FIELDS[1:]), _EVENT.c.hash
 ).order_by(_EVENT.c.seq)
+
+
+def _storable(value: str | None) -> str | None:
+    """A text as every database keeps it: PostgreSQL has no NUL characters, and what is hashed is what is stored."""
+    return value.replace("\0", NUL_SHOWN) if value and "\0" in value else value
 
 
 def _canonical(value: object) -> str:

@@ -1,17 +1,19 @@
 """The single writer: every change of the database goes through it and is durable when the caller hears of it.
 
-How it works on SQLite (``GroupWriter``). One thread takes one piece of work, drains up to 31 more without
-waiting, runs them in one ``BEGIN IMMEDIATE … COMMIT`` and resolves each caller after COMMIT has returned, so
-one fsync serves a whole group. The group is optimistic: when a piece of work raises, the transaction is
+How it works (``GroupWriter``). One thread takes one piece of work, drains up to 31 more without waiting, runs
+them in one transaction (on SQLite ``BEGIN IMMEDIATE … COMMIT``) and resolves each caller after COMMIT has returned,
+so one fsync serves a whole group. The group is optimistic: when a piece of work raises, the transaction is
 rolled back and the same group runs once more with a savepoint for each piece, so that a duplicate sinks only
 itself. A failure of the database itself (disk full, I/O error, a failed COMMIT) fails the whole group: nobody
-gets an answer that the disk does not hold.
+gets an answer that the disk does not hold. A server's connection that breaks before COMMIT was asked for has stored
+nothing: the group runs once more on a new one.
 
 Work is a function of a Session. It may run twice, so it changes nothing but the session; it never commits,
 never rolls back the session and never waits for another thread (``session.begin_nested()`` is welcome). What
 must happen only once, and only after COMMIT, is registered with ``after_commit``.
 
-On PostgreSQL (``DirectWriter``) each piece of work is a plain transaction in the caller's thread.
+It is the same on PostgreSQL: what reads before it writes (the ledger's head, control numbers, duplicates, the claim
+of a job) never meets another writer, in this process or in another one.
 """
 
 from __future__ import annotations
@@ -20,19 +22,19 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from gateway.store.errors import StoreBusyError, StoreClosedError
+from gateway.store.errors import StoreBusyError, StoreClosedError, StoreError
 from gateway.store.faults import fault_point
 
-__all__ = ["DRIVER", "DirectWriter", "GroupWriter", "Writer", "after_commit", "new_session"]
+__all__ = ["DRIVER", "GroupWriter", "Writer", "after_commit", "new_session"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +44,9 @@ T = TypeVar("T")
 GROUP_LIMIT = 32
 #: Pieces of work that may wait before the writer says that it is busy.
 QUEUE_LIMIT = 1024
-#: Threads that serve ``submit`` on PostgreSQL.
-DIRECT_THREADS = 8
 
 _HOOKS = "after_commit"
-#: Key of ``session.info`` under which a session of the group writer has the driver's connection, in its transaction.
+#: Key of ``session.info`` under which a session of the writer has SQLite's own connection, in its transaction.
 DRIVER = "driver"
 
 
@@ -109,13 +109,26 @@ class _Item:
     error: Exception | None = None
 
 
+#: Errors of the database for which the statement or its values are to blame, not the database.
+_OF_THE_STATEMENT = (IntegrityError, DataError, ProgrammingError, InternalError)
+
+
 def _sinks_only_itself(error: Exception) -> bool:
-    """True for a constraint violation and for an error of the work, False for a failing database or disk."""
-    return isinstance(error, IntegrityError) or not isinstance(error, DBAPIError | OSError)
+    """True for a statement that was refused and for an error of the work, False for a failing database or disk."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, _OF_THE_STATEMENT) and not error.connection_invalidated
+    return not isinstance(error, OSError)
+
+
+def _nothing_to_say(error: Exception, engine: Engine) -> None:
+    """An embedded database has no server that could be away."""
 
 
 class GroupWriter:
-    """One thread, one connection, group commit (SQLite)."""
+    """One thread, one connection, group commit.
+
+    ``explain`` makes the sentence for a server that cannot be reached out of a database's error.
+    """
 
     def __init__(
         self,
@@ -124,8 +137,11 @@ class GroupWriter:
         *,
         queue_limit: int = QUEUE_LIMIT,
         group_limit: int = GROUP_LIMIT,
+        explain: Callable[[Exception, Engine], StoreError | None] = _nothing_to_say,
     ) -> None:
         self._engine = engine
+        self._explain = explain
+        self._committing = False
         self._info = info
         self._group_limit = group_limit
         self._queue: queue.Queue[_Item | None] = queue.Queue(queue_limit)
@@ -190,13 +206,15 @@ class GroupWriter:
 
     def _serve_group(self, group: list[_Item]) -> None:
         try:
-            hooks = self._attempt(group, savepoints=False)
-            if hooks is None:
-                hooks = self._attempt(group, savepoints=True) or []
+            hooks = self._commit(group)
         except Exception as error:
-            logger.exception("A group of %d changes could not be committed", len(group))
+            away = self._explain(error, self._engine)
+            if away is None:
+                logger.exception("A group of %d changes could not be committed", len(group))
+            else:
+                logger.error("A group of %d changes could not be committed: %s", len(group), away)  # noqa: TRY400
             for item in group:
-                item.future.set_exception(item.error or error)
+                item.future.set_exception(item.error or away or error)
             return
         _run_hooks(hooks)
         for item in group:
@@ -204,6 +222,20 @@ class GroupWriter:
                 item.future.set_result(item.value)
             else:
                 item.future.set_exception(item.error)
+
+    def _commit(self, group: list[_Item]) -> list[Callable[[], None]]:
+        """Run the group and commit it, again on a new connection when the old one broke before COMMIT was asked for."""
+        try:
+            return self._in_one_or_parts(group)
+        except DBAPIError as error:
+            if self._committing or not error.connection_invalidated:
+                raise
+        logger.warning("The connection to the database was lost; %d changes are written on a new one", len(group))
+        return self._in_one_or_parts(group)
+
+    def _in_one_or_parts(self, group: list[_Item]) -> list[Callable[[], None]]:
+        hooks = self._attempt(group, savepoints=False)
+        return (self._attempt(group, savepoints=True) or []) if hooks is None else hooks
 
     def _attempt(self, group: list[_Item], *, savepoints: bool) -> list[Callable[[], None]] | None:
         """Run the group in one transaction and commit it.
@@ -213,10 +245,12 @@ class GroupWriter:
         """
         hooks: list[Callable[[], None]] = []
         info = self._info
+        self._committing = False
         with self._connected() as connection, connection.begin() as transaction:
-            if not savepoints:
+            if not savepoints and connection.dialect.name == "sqlite":
                 info = info | {DRIVER: connection.connection.driver_connection}
             for item in group:
+                item.error = None
                 session = new_session(connection, info, savepoint=savepoints)
                 try:
                     item.value = item.work(session)
@@ -236,6 +270,7 @@ class GroupWriter:
                 finally:
                     session.close()
             fault_point("store.before_commit")
+            self._committing = True
             transaction.commit()
         fault_point("store.after_commit")
         return hooks
@@ -257,36 +292,3 @@ class GroupWriter:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-
-class DirectWriter:
-    """Plain transactions, one for each piece of work (PostgreSQL)."""
-
-    def __init__(self, engine: Engine, info: dict[str, Any], *, threads: int = DIRECT_THREADS) -> None:
-        self._engine = engine
-        self._info = info
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="store-writer")
-        self._closed = False
-
-    def submit(self, work: Callable[[Session], T]) -> Future[T]:
-        """Run ``work`` in a thread of the pool; see ``Writer.submit``."""
-        if self._closed:
-            raise StoreClosedError("The store is closed; nothing was written.")
-        return self._pool.submit(self.run, work)
-
-    def run(self, work: Callable[[Session], T]) -> T:
-        """Run ``work`` in a transaction of its own; see ``Writer.run``."""
-        if self._closed:
-            raise StoreClosedError("The store is closed; nothing was written.")
-        with Session(self._engine, expire_on_commit=False, info=dict(self._info)) as session:
-            value = work(session)
-            fault_point("store.before_commit")
-            session.commit()
-            fault_point("store.after_commit")
-            _run_hooks(session.info.get(_HOOKS, []))
-        return value
-
-    def close(self) -> None:
-        """Refuse new work and wait for what runs."""
-        self._closed = True
-        self._pool.shutdown(wait=True)
