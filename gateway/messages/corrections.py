@@ -19,7 +19,7 @@ from gateway.messages.ids import new_id
 from gateway.messages.models import CaseFile
 from gateway.store import ledger
 from gateway.store.base import Base, JsonText, UtcDateTime
-from gateway.store.payloads import Payload
+from gateway.store.payloads import Payload, payload_index
 
 __all__ = [
     "Correction",
@@ -77,6 +77,8 @@ class Correction(Base):
         Index("ix_correction_state", "state", "created_at"),
         Index("ix_correction_case", "case_id", "created_at"),
         Index("ix_correction_subject", "subject_id", "created_at"),
+        payload_index("ix_correction_before", "before_sha256"),
+        payload_index("ix_correction_after", "after_sha256"),
     )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, Text, fa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.store.base import Base, JsonText, UtcDateTime
-from gateway.store.payloads import Payload
+from gateway.store.payloads import Payload, payload_index
 
 __all__ = [
     "Attempt",
@@ -55,6 +55,10 @@ class Transmission(Base):
         Index("ix_transmission_partner", "partner", "created_at", "id"),
         Index("ix_transmission_delivery", "delivery", "created_at", "id"),
         Index("ix_transmission_filename", "filename"),
+        # From a payload to what uses it.
+        payload_index("ix_transmission_payload", "payload_sha256"),
+        payload_index("ix_transmission_wire", "wire_payload_sha256"),
+        payload_index("ix_transmission_receipt", "answer_payload_sha256"),
     )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -209,6 +213,8 @@ class Document(Base):
         Index("ix_document_set_control", "set_control", "received_at"),
         Index("ix_document_group_control", "group_control", "received_at"),
         Index("ix_document_parent", "parent_id"),
+        payload_index("ix_document_canonical", "canonical_sha256"),
+        payload_index("ix_document_source", "source_sha256"),
     )
 
     #: UUIDv5 of its place (``gateway.messages.ids.document_id``): a retry after a crash arrives at the same.

@@ -1,8 +1,9 @@
 """Making a backup: one tar archive with a consistent copy of the database, every payload it names, and a manifest.
 
 The database is copied first, in one read transaction, beside a running service; the payload files after it. A file is
-durable before its row is committed, so every row of the copy finds its file. The manifest, last in the archive, holds
-the SHA-256 of everything before it. The archive gets its name only when it is whole and on the disk.
+durable before its row is committed and stays while the backup is made, so every row of the copy finds its file. The
+manifest, last in the archive, holds the SHA-256 of everything before it. The archive gets its name only when it is
+whole and on the disk.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
+from gateway.store.blobs import files_held
 from gateway.store.errors import StoreError, StoreMissingError
 
 __all__ = [
@@ -159,7 +161,7 @@ def make_backup(
     if not source.database.exists():
         raise StoreMissingError(f"There is no database at {source.database}. Run `gateway init` there first.")
     show = progress or _silent
-    with _staging(target) as staging:
+    with _staging(target) as staging, files_held(source.blobs):
         copy, partial = staging / "database", staging / "archive"
         try:
             _check_space(target, source)

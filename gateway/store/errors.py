@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 __all__ = [
     "LedgerTamperedError",
     "PayloadCorruptError",
     "PayloadMissingError",
+    "PayloadRemovedError",
     "SecretError",
     "StoreBusyError",
     "StoreClosedError",
@@ -66,6 +69,22 @@ class PayloadMissingError(StoreError):
 
 class PayloadCorruptError(StoreError):
     """A payload's bytes no longer have the digest under which they were stored."""
+
+
+class PayloadRemovedError(StoreError):
+    """A payload's bytes were removed because their time was over; nothing is damaged, facts and digest stay."""
+
+    #: What to do about it.
+    fix = "If it is needed again, ask whoever sent it, the partner or our back office, to send it again."
+    #: The HTTP status that says so: gone, and known to be.
+    status = 410
+
+    def __init__(self, removed_at: datetime, rule: str) -> None:
+        super().__init__(f"The content was removed on {removed_at:%Y-%m-%d} by the rule {rule}.")
+        #: When the bytes were removed.
+        self.removed_at = removed_at
+        #: The rule that asked for it, in words: "keep.raw_days = 90 of profile version 7 of harbor".
+        self.rule = rule
 
 
 class SecretError(StoreError):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.store import ledger, migrations
@@ -264,10 +264,12 @@ def _check_ledger(session: Session, manifest: Manifest, noted: str | None, progr
 
 
 def _check_payloads(session: Session, manifest: Manifest, progress: Progress) -> int:
-    """Every payload that the database names, by its digest; how many there are."""
+    """Every payload whose bytes the database names, by its digest; how many there are."""
     members = {member.name: member for member in manifest.members}
-    total = session.query(Payload).count()
-    rows = session.execute(select(Payload.sha256, Payload.size, Payload.body, Payload.path)).yield_per(100)
+    columns = (Payload.sha256, Payload.size, Payload.body, Payload.path)
+    kept = select(*columns).where(Payload.removed_at.is_(None))
+    total = session.scalar(select(func.count()).select_from(kept.subquery())) or 0
+    rows = session.execute(kept).yield_per(100)
     checked = 0
     for row in rows:
         if row.path is None:

@@ -274,8 +274,21 @@ def before_orders(path: Path) -> None:
 def _old(session: Any, store: Store, n: int, kind: str, direction: str, body: Json | None, test: bool) -> None:
     digest = None
     if body is not None:
-        staged = payloads.stage(store.blobs, json.dumps(body).encode())
-        digest = payloads.put(session, staged, now=NOW)
+        staged = payloads.stage_large(store.blobs, json.dumps(body).encode())
+        small = staged.size <= payloads.INLINE_LIMIT
+        digest = staged.sha256
+        session.execute(
+            text(
+                "INSERT INTO payload (sha256, size, body, path, created_at) "
+                "VALUES (:sha256, :size, :body, :path, '2026-01-01')"
+            ),
+            {
+                "sha256": digest,
+                "size": staged.size,
+                "body": (store.blobs / staged.path).read_bytes() if small else None,
+                "path": None if small else staged.path,
+            },
+        )
     session.execute(
         text(
             "INSERT INTO document (id, direction, kind, standard, set_id, partner, position, processing, "

@@ -166,7 +166,7 @@ class TestOrphans:
 
     def test_a_file_that_is_renewed_while_the_collector_looks_stays(self, store: Store) -> None:
         path = store.blobs / payloads.stage_large(store.blobs, LARGE).path
-        assert store.writer.run(lambda session: payloads._remove_orphan(session, path=path, limit=0)) is False
+        assert store.writer.run(lambda session: payloads.remove_unused(session, path=path, limit=0)) is False
         assert path.exists()
 
     def test_a_staged_file_that_was_collected_is_noticed(self, store: Store) -> None:
