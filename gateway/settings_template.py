@@ -95,6 +95,12 @@ listen = {listen}  # host:port; use 0.0.0.0:4080 when partners connect directly
 [work]
 # slots = 4                          # worker threads; unset = two for each processor
 
+[retention]
+# For partners whose profile does not say it in its group keep; 0 = for ever. Try first: gateway retention plan
+# raw_days = 0                       # what crossed the wire
+# document_days = 0                  # our JSON documents
+# evidence_days = 0                  # receipts (MDN) and acknowledgements
+
 [alerts]
 # smtp_host = ""                     # mail server for alerts; "" = no mail
 # smtp_port = 587

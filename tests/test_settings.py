@@ -49,7 +49,7 @@ def test_every_commented_default_of_the_new_file_is_the_default_of_the_code(tmp_
     uncommented = load_settings(tmp_path, {})
     (tmp_path / "gateway.toml").write_text(settings_text(COMPANY), encoding="utf-8")
     assert uncommented == load_settings(tmp_path, {})
-    assert sum(a != b for a, b in zip(lines, settings_text(COMPANY).splitlines(), strict=True)) == 32
+    assert sum(a != b for a, b in zip(lines, settings_text(COMPANY).splitlines(), strict=True)) == 35
 
 
 @given(st.text(min_size=1, max_size=200).filter(str.strip))

@@ -15,6 +15,7 @@ from gateway.messages.lifecycle import subject_type
 from gateway.messages.models import Attempt, CaseMember, Document, Interchange, Transmission
 from gateway.messages.ordermodels import OrderDocument, PurchaseOrder
 from gateway.store.ledger import Event
+from gateway.store.payloads import Payload
 
 __all__ = ["MessageNotFoundError", "find_message", "message_detail", "message_row"]
 
@@ -85,7 +86,7 @@ def message_detail(session: Session, reference: str) -> dict[str, Any]:
 
     Keys: those of a list's line, and ``sentence``, ``stages`` (every event with its time), ``attempts``,
     ``findings``, ``acknowledgements``, ``cases``, ``related``, ``transmission``, ``interchange``, ``facts``,
-    ``orders`` (those that a document speaks of).
+    ``orders`` (those that a document speaks of), ``content`` (what is stored of it, and what retention removed).
     Raises MessageNotFoundError.
     """
     message = find_message(session, reference)
@@ -110,6 +111,7 @@ def message_detail(session: Session, reference: str) -> dict[str, Any]:
         "interchange": None if interchange is None else _interchange(interchange),
         "facts": _facts(message),
         "orders": [] if document is None else _orders(session, document),
+        "content": _content(session, document, carrier),
     }
 
 
@@ -129,6 +131,30 @@ def _orders(session: Session, document: Document) -> list[dict[str, Any]]:
         .order_by(PurchaseOrder.number, PurchaseOrder.id)
     )
     return [{"id": row.id, "number": row.number} for row in session.execute(query)]
+
+
+def _content(session: Session, document: Document | None, carrier: Transmission | None) -> list[dict[str, Any]]:
+    """The payloads of a message: {"form", "sha256", "bytes", "removed_at", "removed_rule"}."""
+    named: list[tuple[str, str | None]] = []
+    if document is not None:
+        named += [("canonical", document.canonical_sha256), ("source", document.source_sha256)]
+    if carrier is not None:
+        named += [("payload", carrier.payload_sha256), ("wire", carrier.wire_payload_sha256)]
+        named += [("receipt", carrier.answer_payload_sha256)]
+    columns = (Payload.sha256, Payload.size, Payload.removed_at, Payload.removed_rule)
+    rows = session.execute(select(*columns).where(Payload.sha256.in_([digest for _, digest in named if digest])))
+    found = {row.sha256: row for row in rows}
+    return [
+        {
+            "form": form,
+            "sha256": digest,
+            "bytes": found[digest].size,
+            "removed_at": _iso(found[digest].removed_at),
+            "removed_rule": found[digest].removed_rule,
+        }
+        for form, digest in named
+        if digest in found
+    ]
 
 
 def _name(message: Message) -> str:

@@ -21,7 +21,7 @@ from gateway.messages.detail import message_detail
 from gateway.messages.models import Document, Interchange, Transmission
 from gateway.messages.notes import notes_of
 from gateway.store import ledger, payloads
-from gateway.store.errors import StoreError
+from gateway.store.errors import PayloadRemovedError, StoreError
 
 __all__ = ["evidence_files", "evidence_pack"]
 
@@ -69,7 +69,8 @@ def _transmission(session: Session, folder: str, row: Transmission) -> Iterator[
     if row.wire_headers:
         yield f"{folder}wire-headers.txt", _headers(row.wire_headers)
     for name, receipt in _body(session, f"{folder}receipt.eml", row.answer_payload_sha256):
-        yield name, _headers(row.answer_headers or []) + b"\r\n" + receipt
+        here = name.endswith(".eml")
+        yield name, _headers(row.answer_headers or []) + b"\r\n" + receipt if here else receipt
 
 
 def _suffix(row: Transmission) -> str:
@@ -86,7 +87,9 @@ def _body(session: Session, name: str, digest: str | None) -> Iterator[tuple[str
         return
     try:
         yield name, payloads.get(session, digest)
-    except StoreError as error:  # removed by retention, or damaged: the pack says so instead
+    except PayloadRemovedError as error:
+        yield f"{name}.removed.txt", f"SHA-256 {digest}: {error}\n".encode()
+    except StoreError as error:  # damaged: the pack says so instead
         yield f"{name}.missing.txt", f"SHA-256 {digest}: {error}\n".encode()
 
 
@@ -138,6 +141,7 @@ def _readme(files: list[str], message_id: str, *, now: datetime, company: str, r
         "  wire.bin        the raw bytes of the transport, where they differ and are kept",
         "  receipt.eml     the receipt (MDN) with its headers; a signed one is S/MIME",
         "  acknowledgement-*/  the TA1, 997, 999 or XML answer, laid out the same way",
+        "  *.removed.txt   instead of content that is not kept any more: its digest, when it went, and by which rule",
         "",
         "How to verify",
         "  sha256sum -c SHA256SUMS",

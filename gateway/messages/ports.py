@@ -98,7 +98,7 @@ class Receipt:
     duplicate: bool = False
     #: True when the same identity came with other bytes; the earlier one is untouched, a case is open.
     conflict: bool = False
-    #: The answer to give: the earlier one for a duplicate, else the one handed in.
+    #: The answer to give: the earlier one for a duplicate while it is kept, else the one handed in.
     answer: Answer | None = None
 
 
@@ -113,7 +113,10 @@ class InboundPort(Protocol):
         ...
 
     def earlier(self, transport: str, partner: str, transport_id: str) -> tuple[str, Answer | None] | None:
-        """(wire SHA-256, answer) of the transmission that used this identity before, or None."""
+        """(wire SHA-256, answer) of the transmission that used this identity before, or None.
+
+        Raises PayloadRemovedError when retention removed the answer; ``receive`` takes a new one then.
+        """
         ...
 
 

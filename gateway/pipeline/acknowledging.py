@@ -77,7 +77,10 @@ def _standard(checked: CheckedInterchange) -> str:
 def queue_again(
     session: Session, pipeline: Pipeline, partner: PartnerProfile, earlier: Interchange, now: datetime
 ) -> bool:
-    """Send the stored acknowledgement of an interchange once more, byte for byte; False when it had none."""
+    """Send the stored acknowledgement of an interchange once more, byte for byte; False when it had none.
+
+    Raises PayloadRemovedError when it is not kept any more; nothing is written then.
+    """
     if earlier.acknowledgement_transmission_id is None:
         return False
     first = session.get_one(Transmission, earlier.acknowledgement_transmission_id)

@@ -11,6 +11,7 @@ from typing import Any
 from gateway import __version__
 from gateway.messages.corrections import SecondPerson
 from gateway.messages.ports import DeliveryPort, PostingPort, Work
+from gateway.messages.retention import Days
 from gateway.partners.directory import Directory
 from gateway.partners.profile import PartnerProfile
 from gateway.partners.registry import list_partners
@@ -65,6 +66,8 @@ class Pipeline:
     workdir: Path | None = None
     #: When a correction needs somebody besides its author.
     second_person: SecondPerson = SecondPerson.NEVER
+    #: How long content is kept where a partner's profile does not say it.
+    keep: Days = field(default_factory=Days)
     #: Called after partners' profiles changed, so that the doors work with the new ones.
     profiles_changed: Callable[[], None] = lambda: None
 

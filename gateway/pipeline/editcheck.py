@@ -31,6 +31,7 @@ from gateway.standards.x12.envelope import read_transmission
 from gateway.standards.xml.identify import identify_xml
 from gateway.standards.xml.parsing import XmlRefused, parse_xml
 from gateway.store import payloads
+from gateway.store.errors import PayloadRemovedError
 
 __all__ = ["Checked", "check"]
 
@@ -204,8 +205,11 @@ def _check_received(pipeline: Pipeline, subject: Subject, result: Checked) -> No
         result.sentence = f"Of {len(ends)} documents, the first that matters: {result.sentence}"
     document = subject.document
     if document is not None and document.canonical_sha256 and documents and documents[0].body:
-        with pipeline.store.read() as session:
-            earlier = payloads.get(session, document.canonical_sha256)
+        try:
+            with pipeline.store.read() as session:
+                earlier = payloads.get(session, document.canonical_sha256)
+        except PayloadRemovedError:  # its bytes are still there, what was made of them is not: nothing to compare with
+            return
         result.results = _results(json.loads(earlier), json.loads(documents[0].body))
 
 

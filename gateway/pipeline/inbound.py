@@ -31,6 +31,7 @@ from gateway.pipeline.reconcile import reconcile
 from gateway.standards.xml.memory import give_back
 from gateway.store import payloads
 from gateway.store.base import UtcDateTime
+from gateway.store.errors import PayloadRemovedError
 from gateway.store.faults import fault_point
 from gateway.store.prepared import Prepared
 
@@ -205,8 +206,11 @@ def _repeated(run: InboundRun, planned: PlannedInterchange, partner: PartnerProf
     name = f"{planned.envelope.name} from {partner.name}"
     if earlier.sha256 == planned.sha256:
         _store(run, _made(run, planned, "accepted", None))
-        again = queue_again(run.session, run.pipeline, partner, earlier, run.now)
-        tail = "the stored acknowledgement was sent again." if again else "it had no acknowledgement to send again."
+        try:
+            again = queue_again(run.session, run.pipeline, partner, earlier, run.now)
+            tail = "the stored acknowledgement was sent again." if again else "it had no acknowledgement to send again."
+        except PayloadRemovedError as error:
+            tail = _answered_anew(run, planned, partner, earlier, error)
         _ended(
             run,
             Processing.IGNORED,
@@ -219,6 +223,20 @@ def _repeated(run: InboundRun, planned: PlannedInterchange, partner: PartnerProf
         f"({earlier.received_at:%Y-%m-%d %H:%M} UTC) but other bytes; nothing of it was processed.",
     )
     _refused(run, planned, partner, problem, refusal_code="025")
+
+
+def _answered_anew(
+    run: InboundRun,
+    planned: PlannedInterchange,
+    partner: PartnerProfile,
+    earlier: Interchange,
+    gone: PayloadRemovedError,
+) -> str:
+    """Acknowledge a repeated interchange whose acknowledgement is not kept any more, if it would say the same today."""
+    same = planned.refusal is None and planned.checked.verdict == earlier.verdict
+    if same and queue_acknowledgement(run.session, run.pipeline, partner, planned, earlier, run.now):
+        return f"its acknowledgement was made anew. The first one is not kept: {gone}"
+    return f"its acknowledgement cannot be sent again: {gone} Tell the partner that it was {earlier.verdict}."
 
 
 def _refused(

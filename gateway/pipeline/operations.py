@@ -114,7 +114,8 @@ def read_again(
 ) -> dict[str, Any]:
     """A new transmission with the same bytes, or with those of ``content`` (digest, size), to be read from the start.
 
-    ``facts`` say what of it is wanted (``only``), and what it corrects (``edit``).
+    ``facts`` say what of it is wanted (``only``), and what it corrects (``edit``). Raises PayloadRemovedError when
+    retention removed the bytes; nothing is written then.
     """
     now = pipeline.clock()
     if row.direction != "in":
@@ -123,6 +124,7 @@ def read_again(
     if digest is None or (size == 0 and row.wire_payload_sha256):
         payload = _opened_again(session, pipeline, row)
         digest, size = payloads.put(session, payloads.stage(pipeline.store.blobs, payload), now=now), len(payload)
+    payloads.require(session, digest)
     child = Transmission(
         id=new_id(now),
         direction="in",

@@ -24,7 +24,7 @@ from gateway.partners.models import Partner
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
-from gateway.store.errors import StoreBusyError
+from gateway.store.errors import PayloadRemovedError, StoreBusyError
 from gateway.store.faults import fault_point
 from gateway.store.prepared import Prepared
 
@@ -72,7 +72,10 @@ class Inbox:
             raise StoreBusyError("The disk is full up to its reserve; nothing was stored. Try again later.")
 
     def earlier(self, transport: str, partner: str, transport_id: str) -> tuple[str, Answer | None] | None:
-        """(wire SHA-256, stored answer) of an earlier use of this identity, or None."""
+        """(wire SHA-256, stored answer) of an earlier use of this identity, or None.
+
+        Raises PayloadRemovedError when that answer is not kept any more.
+        """
         with self._pipeline.store.read() as session:
             found = _same_identity(session, transport, partner, transport_id)
             if found is None:
@@ -104,15 +107,19 @@ class Inbox:
 
     def _again(self, session: Session, row: Transmission, received: Received, now: datetime) -> Receipt:
         if row.wire_sha256 == received.wire_sha256:
+            try:
+                answer, how = stored_answer(session, row), "the stored answer was given again."
+            except PayloadRemovedError as error:
+                answer, how = received.answer, f"a new answer was given. The first one is not kept: {error}"
             lifecycle.note(
                 session,
                 row,
                 "resent",
                 actor=f"transport:{received.transport}",
                 now=now,
-                reason="The same identity with the same bytes came again; the stored answer was given again.",
+                reason=f"The same identity with the same bytes came again; {how}",
             )
-            return Receipt(row.id, duplicate=True, answer=stored_answer(session, row))
+            return Receipt(row.id, duplicate=True, answer=answer)
         problem = Problem(
             ProblemKind.DUPLICATE_IDENTITY,
             f"{received.partner} used the message identity {received.transport_id} again for other bytes; "
@@ -187,7 +194,7 @@ _VERSION = Prepared(select(Partner.current_version).where(Partner.code == bindpa
 
 
 def stored_answer(session: Session, row: Transmission) -> Answer | None:
-    """The answer that was given to this transmission, byte for byte."""
+    """The answer that was given to this transmission, byte for byte. Raises PayloadRemovedError."""
     if row.answer_status is None:
         return None
     body = payloads.get(session, row.answer_payload_sha256) if row.answer_payload_sha256 else b""

@@ -2,7 +2,7 @@
 
 Jobs only wake workers; the rows are the truth. Every few seconds the sweeper submits what is due to be sent, and
 once a minute it looks for documents that stand still and acknowledgements that did not come. What it repairs is
-counted: above zero without a crash before it is a fault worth reporting.
+counted: above zero without a crash before it is a fault worth reporting. Retention goes on a little at each slow look.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from gateway.pipeline.context import Pipeline
 from gateway.pipeline.delivery import submit_drain
 from gateway.pipeline.ordering_sweep import sweep_late_documents, sweep_orders
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
+from gateway.pipeline.retention import RetentionSweep
 from gateway.store import payloads
 
 __all__ = ["Sweeper", "Swept", "recover", "sweep_deliveries", "sweep_overdue", "sweep_receipts", "sweep_stuck"]
@@ -199,6 +200,7 @@ class Sweeper:
     def __init__(self, pipeline: Pipeline, every: float = DELIVERIES_EVERY) -> None:
         self._pipeline = pipeline
         self._every = every
+        self._retention = RetentionSweep(pipeline)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -221,6 +223,7 @@ class Sweeper:
                     sweep_stuck(self._pipeline)
                     sweep_overdue(self._pipeline)
                     sweep_receipts(self._pipeline)
+                    self._retention.beat()
                 if round_ % HOURLY == 0:
                     payloads.collect_orphans(self._pipeline.store)
                 sweep_late_documents(self._pipeline)

@@ -16,6 +16,7 @@ from gateway.backoffice.folder import FolderBackOffice
 from gateway.messages.corrections import SecondPerson
 from gateway.messages.models import Document, Transmission
 from gateway.messages.ports import Task
+from gateway.messages.retention import Days
 from gateway.partners.directory import Directory
 from gateway.pipeline.context import Company, Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
@@ -109,6 +110,8 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
     pipeline.reopen = partial(_reopen, relationships)
     official = OfficialRules(settings.paths.home)
     pipeline.official_rules = official.check
+    keep = settings.retention
+    pipeline.keep = Days(keep.raw_days, keep.document_days, keep.evidence_days)
     pipeline.second_person = SecondPerson(settings.staff.second_person)
     pipeline.profiles_changed = relationships.refresh
     return Context(settings, store, kek, partners, relationships, work, pipeline, doors, official)

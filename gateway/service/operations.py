@@ -14,7 +14,7 @@ from gateway.alerts import operations as alert_operations
 from gateway.messages import queries
 from gateway.partners import operations as partner_operations
 from gateway.partners.errors import OperationError
-from gateway.pipeline import caseactions, corrections, messageactions, ordering, queueactions
+from gateway.pipeline import caseactions, corrections, messageactions, ordering, queueactions, retention
 from gateway.pipeline import operations as pipeline_operations
 from gateway.service import secrets
 from gateway.service.alerts import alerting_of
@@ -35,6 +35,7 @@ _PIPELINE = {
     **corrections.OPERATIONS,
     **queueactions.OPERATIONS,
     **messageactions.OPERATIONS,
+    **retention.OPERATIONS,
 }
 
 

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints
 from gateway.settings.alerts import AlertSettings
 from gateway.settings.company import Company
 from gateway.settings.doors import As2Settings, HttpSettings, SftpSettings
+from gateway.settings.retention import RetentionSettings
 from gateway.settings.section import MEBIBYTE, Section
 from gateway.settings.staff import StaffSettings
 from gateway.settings.web import WebSettings
@@ -115,6 +116,7 @@ class Settings(Section):
     folders: FolderSettings = FolderSettings()
     limits: LimitSettings = LimitSettings()
     work: WorkSettings = WorkSettings()
+    retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     log: LogSettings = LogSettings()
 

@@ -67,8 +67,8 @@ envelope:
 
 
 def test_typed_values_are_read_from_their_text() -> None:
-    profile = read(HEAD + "keep: {legal_hold: true, payload_days: 30}\ndelivery: {give_up_hours: 1.5}\n")
-    assert (profile.keep.legal_hold, profile.keep.payload_days, profile.delivery.give_up_hours) == (
+    profile = read(HEAD + "keep: {legal_hold: true, raw_days: 30}\ndelivery: {give_up_hours: 1.5}\n")
+    assert (profile.keep.legal_hold, profile.keep.raw_days, profile.delivery.give_up_hours) == (
         True,
         30,
         1.5,
@@ -230,7 +230,7 @@ def test_the_nearest_valid_name_is_offered(line: str, nearest: str) -> None:
 
 
 def test_a_name_like_no_other_is_answered_with_the_names_there_are() -> None:
-    assert problem(HEAD + "keep: {zzz: 1}\n").fix == "Known here: legal_hold, payload_days."
+    assert problem(HEAD + "keep: {zzz: 1}\n").fix == "Known here: document_days, evidence_days, legal_hold, raw_days."
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,15 @@ from gateway.messages.models import Document
 from gateway.messages.ordermodels import PurchaseOrder
 from gateway.messages.ports import Task
 from gateway.partners.profile import PartnerProfile
+from gateway.pipeline import operations as pipeline_operations
 from gateway.pipeline import ordering, outbound
 from gateway.pipeline.ordering_sweep import sweep_late_documents, sweep_orders
+from gateway.pipeline.retention import RetentionSweep
 from gateway.pipeline.work import EmbeddedWork
-from gateway.store import ledger, migrations, payloads
+from gateway.store import ledger, migrations, payloads, removal
 from gateway.store.base import Base
 from gateway.store.engine import Store, open_store
+from gateway.store.errors import PayloadRemovedError
 from tests.alerts.alertkit import AlertKit
 from tests.pipeline.pipelinekit import HARBOR, Kit
 
@@ -223,3 +226,54 @@ def test_alerts_are_found_stored_and_put_into_messages(store: Store, tmp_path: P
     alerts.restart()
     assert alerts.look() == 0
     alerts.runner.sender.stop()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_content_whose_time_is_over_goes_and_comes_back(store: Store, tmp_path: Path, large: bool) -> None:
+    kit = Kit(store, tmp_path)
+    kit.befriend(keep={"raw_days": 30, "document_days": 30, "evidence_days": 30})
+    kit.now = datetime(2031 + large, 1, 1, tzinfo=UTC)
+    noise = b"no order at all" + (b"!" * payloads.INLINE_LIMIT if large else b"")
+    held = kit.receive(noise)
+    kit.work()
+    kept = kit.receive(b"not read yet" * (1 + large))
+    pipeline_operations.ignore(kit.pipeline, {"id": held, "reason": "noise"})
+    kit.pass_time(days=31)
+    assert RetentionSweep(kit.pipeline).beat() > 0
+    there = {
+        name: {each["form"]: each["removed_at"] is None for each in kit.detail(name)["content"]}
+        for name in (held, kept)
+    }
+    assert not there[held]["payload"] and there[kept]["payload"]
+    digest = kit.transmission(held).payload_sha256 or ""
+    with store.read() as session, pytest.raises(PayloadRemovedError, match="raw_days = 30 of profile version"):
+        payloads.get(session, digest)
+    kit.receive(noise)
+    assert kit.payload(digest) == noise
+    with store.read() as session:
+        assert ledger.verify(session).ok
+    kit.befriend()
+
+
+def test_bytes_that_come_again_while_they_are_removed_are_kept(store: Store) -> None:
+    """The removal locks the row before it asks who uses it: whoever stores the bytes meanwhile waits, and has them."""
+    body = b"removed and stored at the same time"
+    digest = store.writer.run(lambda session: payloads.put(session, body))
+    locked, looked = threading.Event(), threading.Event()
+
+    def remove(session: Session) -> None:
+        removal.lock(session, [digest])
+        locked.set()
+        assert looked.wait(20)
+        removal.remove(session, digest, at=NOW, rule="a rule")
+
+    removing = store.writer.submit(remove)
+    assert locked.wait(20)
+    putting = store.writer.submit(lambda session: payloads.put(session, body))
+    needing = store.writer.submit(lambda session: payloads.require(session, digest))
+    looked.set()
+    removing.result(20)
+    assert putting.result(20) == digest
+    with store.read() as session:
+        assert payloads.get(session, digest) == body
+    assert needing.exception(20) is None or isinstance(needing.exception(), PayloadRemovedError)

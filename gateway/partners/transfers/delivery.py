@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gateway.partners.fields import Group, HttpUrlText, Many
 from gateway.partners.transfers.types import Span
@@ -44,10 +45,31 @@ class Alerts(Group):
     )
 
 
-class Keep(Group):
-    """How long what was exchanged is kept."""
+#: Days that some content is kept; 0 = for ever, empty = as the gateway's settings say.
+_Days = Annotated[int, Field(ge=0, le=36_500)] | None
 
-    payload_days: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Days that payloads of finished messages are kept; empty = for ever."
+
+class Keep(Group):
+    """How long the content of finished messages is kept. Facts, history, digests and the ledger always stay."""
+
+    raw_days: _Days = Field(
+        default=None,
+        description="Days that what crossed the wire is kept; 0 = for ever, empty = [retention] of the settings.",
+    )
+    document_days: _Days = Field(
+        default=None, description="Days that our JSON documents are kept; 0 = for ever, empty = [retention]."
+    )
+    evidence_days: _Days = Field(
+        default=None,
+        description="Days that receipts (MDN) and acknowledgements are kept; 0 = for ever, empty = [retention].",
     )
     legal_hold: bool = Field(default=False, description="True = nothing of this partner is removed.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_name(cls, data: Any) -> Any:
+        """Take ``payload_days``, the name of ``raw_days`` in profiles that were stored before anything acted on it."""
+        if not isinstance(data, Mapping) or "payload_days" not in data:
+            return data
+        rest = {name: value for name, value in data.items() if name != "payload_days"}
+        return rest if data["payload_days"] is None else {"raw_days": data["payload_days"], **rest}

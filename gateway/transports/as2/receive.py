@@ -25,7 +25,7 @@ from gateway.messages.ports import (
     Received,
     ReceiveFailure,
 )
-from gateway.store.errors import StoreBusyError
+from gateway.store.errors import PayloadRemovedError, StoreBusyError
 from gateway.transports.as2.headers import (
     HttpFields,
     ReceiptRequest,
@@ -208,7 +208,7 @@ class As2Receiver:
         problem = message_id_problem(incoming.message_id)
         if problem:
             return self._refuse(incoming, As2Refusal(Kind.MESSAGE_ID, problem))
-        earlier = self._inbound.earlier("as2", partner, incoming.message_id)
+        earlier = self._earlier(partner, incoming.message_id)
         if earlier and earlier[0] == incoming.digest:
             return earlier[1] or _EMPTY
         try:
@@ -227,10 +227,21 @@ class As2Receiver:
             return self._receipt(incoming, _conflict())
         return receipt.answer or answer
 
+    def _earlier(self, partner: str, identity: str) -> tuple[str, Answer | None] | None:
+        """(digest, receipt) of the message that had this identity before.
+
+        None also when its receipt is not kept any more: the message is opened once more, which gives the same MIC, and
+        where the store knows the bytes it takes the new receipt for the lost one.
+        """
+        try:
+            return self._inbound.earlier("as2", partner, identity)
+        except PayloadRemovedError:
+            return None
+
     def _refuse(self, incoming: _Incoming, refusal: As2Refusal) -> Answer:
         """Keep a refused message for staff, under an identity that stands in nobody's way."""
         identity = f"{incoming.message_id} refused {incoming.digest[:16]}".strip()
-        earlier = self._inbound.earlier("as2", incoming.relationship.partner_code, identity)
+        earlier = self._earlier(incoming.relationship.partner_code, identity)
         if earlier and earlier[0] == incoming.digest:
             return earlier[1] or _EMPTY
         answer = self._receipt(incoming, refusal)
