@@ -72,6 +72,7 @@ _SENTENCES: Mapping[str, str] = {
     "no_map": "{what} from {partner} [has|have] no map.",
     "mapping": "{what} from {partner} could not be mapped.",
     "approval": "{what} from {partner} [waits|wait] for an approval.",
+    "order_difference": "{what} from {partner} [differs|differ] from the order.",
     "duplicate_number": "{what} from {partner} came under a number that was used before.",
     "test_data": "{what} of test data came from {partner}, who is live.",
     "partner_status": "{what} from {partner} [waits|wait], for the profile is not live.",

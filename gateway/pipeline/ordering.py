@@ -16,12 +16,11 @@ from sqlalchemy.orm import Session
 
 from gateway.documents import DocumentError, ShipNotice, parse_document
 from gateway.messages import orderclocks
-from gateway.messages.models import Document
 from gateway.messages.ordermatrix import units_of_order
 from gateway.messages.ordermodels import PurchaseOrder
 from gateway.messages.orderpapers import order_paper, packing_slip
-from gateway.messages.orderreview import TolerancesOf, review
-from gateway.messages.orders import BUYERS_KINDS, way_of
+from gateway.messages.orderreview import review
+from gateway.messages.orders import BUYERS_KINDS
 from gateway.messages.queries_orders import (
     OrderFilters,
     OrderNotFoundError,
@@ -30,32 +29,19 @@ from gateway.messages.queries_orders import (
     order_list,
     order_row,
 )
-from gateway.partners import rules
-from gateway.partners.transfers import Tolerances
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.followups import KINDS, document_of, draft_from, suggested, taken_lines
 from gateway.pipeline.operations import PipelineOperation
+from gateway.pipeline.orderhold import tolerances
 from gateway.pipeline.outgoing import RefusedError
 from gateway.pipeline.sending import RequestError
 from gateway.pipeline.x12outbound import prepare_x12
 from gateway.pipeline.xmloutbound import prepare_xml
 from gateway.store import ledger, payloads
 
-__all__ = ["OPERATIONS", "tolerances"]
+__all__ = ["OPERATIONS"]
 
 _STEPS = ("order_acknowledgment", "order_change_acknowledgment", "ship_notice", "invoice", "order", "order_change")
-
-
-def tolerances(pipeline: Pipeline) -> TolerancesOf:
-    """What a document may differ by from its order, by the profile of its partner in force."""
-
-    def of(document: Document) -> Tolerances:
-        profile = pipeline.profile(document.partner or "")
-        if profile is None:
-            return Tolerances()
-        return rules.document_settings(profile, document.set_id, way_of(document)).tolerances
-
-    return of
 
 
 # -- looking ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from gateway.messages.ordermodels import OrderFollowUp, PurchaseOrder
 from gateway.messages.orderreview import Reviewed, keep, review
 from gateway.messages.queries_orders import is_ours
 from gateway.pipeline.context import Pipeline
-from gateway.pipeline.ordering import tolerances
+from gateway.pipeline.orderhold import tolerances
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 
 __all__ = ["sweep_late_documents", "sweep_orders"]

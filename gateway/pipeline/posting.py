@@ -14,6 +14,7 @@ from gateway.messages.lifecycle import subject_type
 from gateway.messages.models import CaseMember, Document
 from gateway.messages.orders import touch
 from gateway.pipeline.context import Pipeline
+from gateway.pipeline.orderhold import difference_problem, may_hold
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
 from gateway.store.faults import fault_point
@@ -49,10 +50,16 @@ def post(pipeline: Pipeline, document_id: str) -> None:
         if row is None or row.processing != Processing.MAPPED or row.canonical_sha256 is None:
             return
         body = payloads.get(session, row.canonical_sha256)
+        compared = may_hold(pipeline, row.partner or "", row.kind, row.set_id)
+        problem = difference_problem(pipeline, session, document_id) if compared else None
+    if problem is not None:
+        _hold(pipeline, document_id, problem)
+        return
     try:
         result = pipeline.posting.post(document_id, row.partner or "", row.kind, row.number or "", body)
     except OSError as error:
-        _hold(pipeline, document_id, f"The back office could not take {row.set_id} {row.number or ''}: {error}")
+        reason = f"The back office could not take {row.set_id} {row.number or ''}: {error}"
+        _hold(pipeline, document_id, Problem(ProblemKind.POSTING, reason))
         return
     fault_point("post.before_commit")
 
@@ -80,7 +87,7 @@ def post(pipeline: Pipeline, document_id: str) -> None:
     pipeline.store.writer.run(done)
 
 
-def _hold(pipeline: Pipeline, document_id: str, reason: str) -> None:
+def _hold(pipeline: Pipeline, document_id: str, problem: Problem) -> None:
     def hold(session: Session) -> None:
         now = pipeline.clock()
         row = session.get_one(Document, document_id)
@@ -92,10 +99,10 @@ def _hold(pipeline: Pipeline, document_id: str, reason: str) -> None:
             Axis.PROCESSING,
             Processing.HELD,
             actor="pipeline",
-            reason=reason,
+            reason=problem.sentence,
             now=now,
-            values={"reason": reason},
+            values={"reason": problem.sentence},
         )
-        open_problem(session, row, Problem(ProblemKind.POSTING, reason), now)
+        open_problem(session, row, problem, now)
 
     pipeline.store.writer.run(hold)

@@ -61,6 +61,8 @@ class ProblemKind(Enum):
     GUIDE = "guide"
     #: The profile asks a person to approve each document of this kind.
     APPROVAL = "approval"
+    #: A document differs from its order by more than the profile lets pass.
+    ORDER_DIFFERENCE = "order_difference"
     #: A document with this business number was received before.
     DUPLICATE_NUMBER = "duplicate_number"
     #: Test data came on a live relationship.
@@ -134,6 +136,10 @@ _TABLE: dict[ProblemKind, _Row] = {
     ProblemKind.GUIDE: _Row(_OURS, "Mend the guide's file, or take its name out of the profile; then replay."),
     ProblemKind.APPROVAL: _Row(
         _OURS, "Look at it, then release it (`gateway message replay`) or ignore it with a reason.", "warning"
+    ),
+    ProblemKind.ORDER_DIFFERENCE: _Row(
+        _PARTNER,
+        "Look at it on the order's page; release it if you accept the difference, or ask the partner to correct it.",
     ),
     ProblemKind.DUPLICATE_NUMBER: _Row(
         _UNKNOWN, "Compare it with the first one: ignore it if it is a repeat, replay it if both are wanted."

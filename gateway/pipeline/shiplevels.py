@@ -81,8 +81,8 @@ def _fix(wanted: list[str], found: list[str]) -> str:
     missing = [level for level in wanted if level not in found and level != "tare"]
     if missing == ["pack"]:
         return (
-            "Name the carton of each item: on the order's page its SSCC beside the line, in JSON a unit of the level pack "
-            "around the item, with the SSCC in its marks."
+            "Name the carton of each item: on the order's page its SSCC beside the line, in JSON a unit of the level "
+            "pack around the item, with the SSCC in its marks."
         )
     if missing:
         return f"Add the level {missing[0]}, or change documents.sent.856.hl_order in the profile."

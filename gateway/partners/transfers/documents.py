@@ -23,6 +23,10 @@ def _overlay(value: str) -> str:
 class Tolerances(Group):
     """How far a document may differ from the order before a person looks."""
 
+    hold: bool = Field(
+        default=False,
+        description="True = a received document that differs by more waits for a person before it goes on.",
+    )
     price_percent: Annotated[float, Field(ge=0)] = Field(default=0.0, description="Unit price, in percent.")
     quantity_percent: Annotated[float, Field(ge=0)] = Field(default=0.0, description="Quantity, in percent.")
     total_amount: Annotated[float, Field(ge=0)] = Field(default=0.0, description="Document total, in its currency.")

@@ -21,6 +21,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "envelope": ("we could not accept an interchange that you sent", _CORRECT),
     "unknown_version": ("you sent documents in a version that we have not agreed on", _CORRECT),
     "unknown_set": ("you sent documents that we have not agreed on", _LOOK),
+    "order_difference": ("what you sent differs from our order", _LOOK),
     "duplicate_number": ("you sent documents under numbers that we have already", _LOOK),
     "duplicate_control_number": ("you sent other content under a control number that was used before", _CORRECT),
     "duplicate_message_id": ("you sent other content under a Message-ID that was used before", _CORRECT),
