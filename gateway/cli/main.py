@@ -58,6 +58,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "secret": LazyCommand("gateway.cli.secret", "secret_group", "Passwords, keys and tokens."),
     "schema": LazyCommand("gateway.cli.schema", "schema_group", "XML schemas: list and add."),
     "map": LazyCommand("gateway.cli.map", "map_group", "Maps: list, test and trace."),
+    "retention": LazyCommand("gateway.cli.retention", "retention_group", "Content whose time is over."),
     "ledger": LazyCommand("gateway.cli.ledger", "ledger_group", "Check the event ledger."),
     "schematron": LazyCommand(
         "gateway.cli.schematron", "schematron_group", "Official rule sets: list, and check a file."

@@ -194,6 +194,14 @@ def _cases(detail: Mapping[str, Any]) -> Iterator[str]:
             yield f"  → {case['suggestion']}"
 
 
+def _removed(detail: Mapping[str, Any]) -> Iterator[str]:
+    """What retention removed; what is kept needs no line."""
+    for each in detail.get("content", ()):  # a service of an earlier release does not say it
+        if each["removed_at"]:
+            size = f"{each['form']}, {each['bytes']:,} bytes"
+            yield f"{size}: removed on {each['removed_at'][:10]} by the rule {each['removed_rule']}"
+
+
 def _related(detail: Mapping[str, Any]) -> Iterator[str]:
     for other in detail["related"]:
         yield f"{other['relation']}: {other['name']} {other['processing'] or ''} ({other['id']})"
@@ -217,6 +225,7 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Iterable[str]]] = {
     "Attempts": _attempts,
     "Acknowledgements": _acknowledgements,
     "Cases": _cases,
+    "Content that is not kept any more": _removed,
     "Related": _related,
     "Facts": _facts,
 }

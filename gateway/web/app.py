@@ -37,6 +37,7 @@ _ERRORS: dict[int, tuple[str, str]] = {
     403: ("Your account may not do this", "Somebody with the security role can change your roles."),
     404: ("There is nothing here", "The link is old or mistyped. Search for the number instead."),
     405: ("That cannot be done here", "Go back and use the buttons of the page."),
+    410: ("The content is not kept any more", "Facts and history of the message stay. Ask for it to be sent again."),
     413: ("That is too large", "Send less than 1 MB at a time."),
     429: ("Too many tries", "Wait a few minutes, then try again."),
     500: ("Something went wrong on our side", "Try again. If it stays so, give your administrator the error id."),

@@ -48,7 +48,7 @@ def _change(name: str, operation: str, summary: str, body: type[Reason | ReasonN
         body=body,
         body_optional=body is Reason,
         answer=Done,
-        problems=("not-found", "conflict"),
+        problems=("not-found", "conflict", "content-removed"),
     )
 
 
@@ -82,7 +82,7 @@ _TABLE: tuple[Endpoint, ...] = (
         handler=messages.payload,
         query=PayloadQuery,
         answer_type="application/octet-stream",
-        problems=("not-found",),
+        problems=("not-found", "content-removed"),
     ),
     _change("replay", "message.replay", "Read a received message again with today's profile and maps"),
     _change("resend", "message.resend", "Send an outbound message again"),
@@ -183,7 +183,7 @@ _TABLE: tuple[Endpoint, ...] = (
         summary="The canonical content of a document; the view is noted in the ledger",
         handler=documents.show,
         answer_type="application/json#CanonicalDocument",
-        problems=("not-found",),
+        problems=("not-found", "content-removed"),
     ),
 )
 

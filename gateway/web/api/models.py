@@ -139,6 +139,10 @@ class MessageDetail(Message):
     transmission: dict[str, Any] | None
     interchange: dict[str, Any] | None
     facts: dict[str, Any]
+    content: Annotated[
+        list[dict[str, Any]],
+        Field(description="What is stored of it: form, sha256, bytes, and when and by which rule it was removed."),
+    ]
 
 
 class PayloadQuery(_Asked):

@@ -22,6 +22,7 @@ TITLES: dict[str, tuple[int, str]] = {
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "That cannot be done here"),
     "conflict": (409, "That cannot be done in its present state"),
+    "content-removed": (410, "The content is not kept any more"),
     "too-large": (413, "That is too large"),
     "media-type": (415, "This kind of content is not taken"),
     "refused": (422, "The content cannot be used as it is"),

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, g, request
 from pydantic import BaseModel, ValidationError
 
 from gateway.partners.errors import OperationError
-from gateway.store.errors import StoreBusyError, StoreClosedError
+from gateway.store.errors import PayloadRemovedError, StoreBusyError, StoreClosedError
 from gateway.web.api.calls import Answer, Call, Content, Endpoint
 from gateway.web.api.endpoints import ENDPOINTS
 from gateway.web.api.gate import Gate
@@ -58,6 +58,11 @@ def _busy(_error: Exception) -> Response:
 @blueprint.errorhandler(OperationError)
 def _cannot(error: OperationError) -> Response:
     return problem("conflict", error.message, error.fix)
+
+
+@blueprint.errorhandler(PayloadRemovedError)
+def _removed(error: PayloadRemovedError) -> Response:
+    return problem("content-removed", str(error), error.fix)
 
 
 def _answer(endpoint: Endpoint, path: dict[str, str]) -> Response:

@@ -20,7 +20,7 @@ from gateway.messages.queries_staff import PayloadPlace
 from gateway.staff import accounts
 from gateway.staff.roles import Role, allows
 from gateway.store import ledger, payloads
-from gateway.store.errors import StoreError
+from gateway.store.errors import PayloadRemovedError, StoreError
 from gateway.web.pages.common import done, go, wrong
 from gateway.web.security import LIVE, visitor
 from gateway.web.site import the_site
@@ -162,6 +162,9 @@ def _view(session: Session, message: dict[str, Any], place: PayloadPlace) -> dic
         if digest is None:
             return {"kind": "none", "place": place}
         data = payloads.get(session, digest)
+    except PayloadRemovedError as error:
+        why = f"{error} Facts, history and digests stay. {error.fix}"
+        return {"kind": "removed", "why": why, "place": place, "form": wanted or "plain"}
     except StoreError as error:
         return {"kind": "gone", "why": str(error), "place": place}
     facts = {"seen": True, "place": place, "size": len(data)}

@@ -6,9 +6,15 @@ from dataclasses import replace
 
 import pytest
 from as2kit import NOW, ORDER, Inbox, Receipts, key, message, ours, pinned, receiver, request, sha256, theirs
+from sqlalchemy import func, select
 
+from gateway.messages.models import Transmission
 from gateway.messages.ports import Outcome
+from gateway.messages.retention import Days
+from gateway.pipeline.retention import RetentionSweep
+from gateway.store.engine import open_store
 from gateway.store.errors import StoreBusyError
+from gateway.store.migrations import upgrade
 from gateway.transports.as2.building import Protection, ReceiptWish
 from gateway.transports.as2.cms import AlgorithmPolicy
 from gateway.transports.as2.headers import http_fields
@@ -16,6 +22,7 @@ from gateway.transports.as2.mdn import Expected, MdnFacts, build_mdn, judge_mdn,
 from gateway.transports.as2.opening import OpenPolicy
 from gateway.transports.as2.receive import HttpRequest, reopen
 from gateway.transports.as2.refusal import UNIFORM, As2Refusal
+from tests.pipeline.pipelinekit import Kit
 
 
 def mdn_of(answer, relationship=None):
@@ -70,6 +77,30 @@ def test_a_repeated_message_gets_the_first_receipt_byte_for_byte():
     first = the_receiver.handle(request(built), built.body)
     assert the_receiver.handle(request(built), built.body) == first
     assert len(inbox.received) == 1
+
+
+def test_a_repeated_message_whose_receipt_is_not_kept_is_opened_anew_for_the_same_mic(tmp_path):
+    with open_store(tmp_path / "gateway.db") as store:
+        upgrade(store)
+        kit = Kit(store, tmp_path)
+        kit.pipeline.keep = Days(raw=30, evidence=30)
+        built, other = message(), message(b"other")
+        the_receiver = receiver(kit.inbox)
+        first = the_receiver.handle(request(built), built.body)
+
+        def finish(session):
+            session.scalars(select(Transmission)).one().processing = "ignored"
+
+        store.writer.run(finish)
+        kit.pass_time(days=31)
+        assert RetentionSweep(kit.pipeline).beat() == 3
+        again = the_receiver.handle(request(built), built.body)
+        assert again != first
+        assert mdn_of(again).mic == mdn_of(first).mic
+        assert again.disposition == first.disposition == "processed"
+        with store.read() as session:
+            assert session.scalar(select(func.count()).select_from(Transmission)) == 1
+        assert "error" in the_receiver.handle(request(other), other.body).disposition
 
 
 def test_two_equal_messages_at_once_are_stored_once_and_get_one_answer():
