@@ -115,7 +115,7 @@ def case_detail(session: Session, case_id: str) -> dict[str, Any]:
 def outstanding_acknowledgements(
     session: Session, now: datetime, *, due_only: bool = False, limit: int = 500
 ) -> list[dict[str, Any]]:
-    """Outbound documents whose acknowledgement has not come, the longest due first.
+    """Outbound documents whose acknowledgement has not come: those without a deadline, then the longest due first.
 
     Each has ``overdue_seconds``: above zero once the deadline has passed, else None. With ``due_only`` only
     those past their deadline.
@@ -123,7 +123,7 @@ def outstanding_acknowledgements(
     query = (
         select(Document)
         .where(Document.acknowledgement.in_([Acknowledgement.AWAITED, Acknowledgement.OVERDUE]))
-        .order_by(Document.acknowledgement_due_at, Document.id)
+        .order_by(Document.acknowledgement_due_at.nulls_first(), Document.id)
         .limit(limit)
     )
     if due_only:

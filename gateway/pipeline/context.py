@@ -71,6 +71,12 @@ class Pipeline:
     #: Called after partners' profiles changed, so that the doors work with the new ones.
     profiles_changed: Callable[[], None] = lambda: None
 
+    def trouble(self) -> str:
+        """Why nothing is taken in now: a sentence that anybody may read, or ""."""
+        if not self.has_room():
+            return "The disk is full up to its reserve."
+        return "The database does not answer." if self.store.away else ""
+
     @property
     def message_host(self) -> str:
         """The right side of our AS2 Message-IDs: ours alone, and never a name that can be looked up."""

@@ -29,11 +29,13 @@ from gateway.pipeline.reconcile import reconcile_response
 from gateway.store import payloads
 from gateway.store.faults import fault_point
 
-__all__ = ["drain", "lane", "record_outcome", "retry_time", "submit_drain"]
+__all__ = ["drain", "lane", "put_back", "record_outcome", "retry_time", "submit_drain"]
 
 #: Transmissions that one run sends before it gives its slot back.
 _ROWS_PER_RUN = 50
-_OPEN = (State.QUEUED.value, State.RETRYING.value)
+#: Nothing of a partner is under way when a drain begins: what says so was interrupted.
+_OPEN = (State.QUEUED.value, State.RETRYING.value, State.SENDING.value)
+_INTERRUPTED = "This attempt did not end; whether the partner has the bytes is not known. They are sent again."
 #: Every outcome of an attempt: with them the search for recent ones has an index.
 _OUTCOMES = ("sending", "confirmed", "sent", "retry", "failed")
 _STATE_OF = {
@@ -61,6 +63,33 @@ def lane(partner: str) -> str:
 def submit_drain(session: Session, pipeline: Pipeline, partner: str) -> None:
     """Ask for a run of ``drain`` for this partner, in the caller's transaction."""
     pipeline.work.submit(session, Task.DRAIN, partner, lane=lane(partner))
+
+
+def put_back(session: Session, pipeline: Pipeline, partner: str | None = None) -> int:
+    """Attempts that were cut off, by the end of the process or of the database, go back to the queue; how many.
+
+    Of one partner only while nothing of it is under way, of all (None) before any work begins.
+    """
+    now = pipeline.clock()
+    query = select(Transmission).where(Transmission.delivery == State.SENDING)
+    rows = session.scalars(query if partner is None else query.where(Transmission.partner == partner)).all()
+    for row in rows:
+        lifecycle.move(
+            session,
+            row,
+            Axis.DELIVERY,
+            State.RETRYING,
+            actor="recovery",
+            reason=_INTERRUPTED,
+            now=now,
+            values={"next_attempt_at": now, "last_error": _INTERRUPTED},
+        )
+    attempts = select(Attempt).where(Attempt.outcome == "sending")
+    if partner is not None:
+        attempts = attempts.where(Attempt.transmission_id.in_([row.id for row in rows]))
+    for attempt in session.scalars(attempts):
+        attempt.outcome, attempt.ended_at, attempt.reason = "retry", now, _INTERRUPTED
+    return len(rows)
 
 
 def drain(pipeline: Pipeline, partner: str) -> None:
@@ -95,10 +124,17 @@ def _next_due(pipeline: Pipeline, profile: PartnerProfile) -> _Work | None:
             .order_by(Transmission.sequence)
             .limit(1 if profile.delivery.ordered else 200)
         )
+        interrupted = False
         for row in rows:
+            interrupted = row.delivery == State.SENDING
+            if interrupted:
+                break
             if row.next_attempt_at is None or row.next_attempt_at <= now:
                 return _load(session, row)
-    return None
+    if not interrupted:
+        return None
+    pipeline.store.writer.run(lambda session: put_back(session, pipeline, profile.code))
+    return _next_due(pipeline, profile)
 
 
 def _too_many(session: Session, profile: PartnerProfile, now: datetime) -> bool:

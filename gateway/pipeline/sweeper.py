@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 from gateway.messages import lifecycle
 from gateway.messages.axes import Acknowledgement, Axis, Delivery, Processing
 from gateway.messages.cases import cases_of
-from gateway.messages.models import Attempt, Document, Transmission
+from gateway.messages.models import Document, Transmission
 from gateway.messages.ports import Task
 from gateway.pipeline.context import Pipeline
-from gateway.pipeline.delivery import submit_drain
+from gateway.pipeline.delivery import put_back, submit_drain
 from gateway.pipeline.ordering_sweep import sweep_late_documents, sweep_orders
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.retention import RetentionSweep
@@ -40,7 +40,6 @@ STUCK_AFTER = timedelta(minutes=5)
 #: Every how many of them files without a row are looked for.
 HOURLY = 720
 _BATCH = 500
-_UNKNOWN = "The process ended during this attempt; whether the partner has the bytes is not known. They are sent again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +53,9 @@ def recover(pipeline: Pipeline) -> int:
     """At start: attempts that were under way when the process died go back to the queue; how many."""
 
     def run(session: Session) -> int:
-        now = pipeline.clock()
-        rows = session.scalars(select(Transmission).where(Transmission.delivery == Delivery.SENDING)).all()
-        for row in rows:
-            lifecycle.move(
-                session,
-                row,
-                Axis.DELIVERY,
-                Delivery.RETRYING,
-                actor="recovery",
-                reason=_UNKNOWN,
-                now=now,
-                values={"next_attempt_at": now, "last_error": _UNKNOWN},
-            )
-        open_attempts = session.scalars(select(Attempt).where(Attempt.outcome == "sending"))
-        for attempt in open_attempts:
-            attempt.outcome, attempt.ended_at, attempt.reason = "retry", now, _UNKNOWN
+        count = put_back(session, pipeline)
         _submit_all(session, pipeline, timedelta(0))
-        return len(rows)
+        return count
 
     return pipeline.store.writer.run(run)
 

@@ -8,7 +8,9 @@ besides. Jobs of one lane run one after the other, in the order in which they we
 A handler that raises is logged and its job runs again after a pause, up to five runs in all; then the job is
 failed and ``on_poison`` is told in the same transaction, so that a case can be opened. A job whose run never
 ended, because the process died in it, counts as a run as well: at the next start it is ready again, or failed
-after five. A database that is busy or away is not the message's fault: such a run does not count.
+after five. A database that is busy or away is not the message's fault: such a run does not count. When it goes away in
+the middle of a claim, nobody knows whether the claim was stored: jobs that are claimed and in nobody's hand are given
+back as soon as it answers again.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, wraps
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, bindparam, func, select, text
@@ -31,7 +33,7 @@ from gateway.messages.models import Job
 from gateway.messages.ports import Task, WorkHandler, WorkStats
 from gateway.store.base import UtcDateTime
 from gateway.store.engine import Store, after_commit
-from gateway.store.errors import StoreBusyError, StoreClosedError, StoreError
+from gateway.store.errors import StoreBusyError, StoreClosedError, StoreError, StoreUnreachableError
 from gateway.store.faults import fault_point
 from gateway.store.prepared import Prepared
 
@@ -125,6 +127,10 @@ class EmbeddedWork:
         self._workers: set[threading.Thread] = set()
         #: Failed runs that wait for their next one: (when by the monotonic clock, run, error).
         self._pausing: list[tuple[float, _Run, str]] = []
+        #: Jobs that this process has claimed and not given back; changed in the writer's thread.
+        self._in_hand: set[int] = set()
+        #: True when a claim may have been stored of which nobody was told.
+        self._doubtful = False
 
     # -- the port --------------------------------------------------------------------------------------
 
@@ -142,6 +148,7 @@ class EmbeddedWork:
             raise RuntimeError("The work engine was started twice.")
         self._handlers, self._slots = dict(handlers), slots
         self._pausing.clear()
+        self._in_hand.clear()
         self._workers = set()
         self._stopping.clear()
         self._store.writer.run(self._take_up)
@@ -180,10 +187,13 @@ class EmbeddedWork:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
+                self._give_back()
                 self._release_due()
                 self._start_claimed()
             except StoreClosedError:
                 return
+            except StoreUnreachableError:
+                logger.debug("The work engine waits until the database takes changes again")  # the writer said so
             except (StoreError, SQLAlchemyError, OSError):
                 logger.exception("The work engine could not reach its jobs; it tries again")
             self._wake.wait(self._seconds_to_wait())
@@ -198,11 +208,45 @@ class EmbeddedWork:
             free = self._slots - len(self._workers)
         if free <= 0:
             return
-        for run in self._store.writer.run(lambda session: _claim(session, free)):
+        for run in self._claimed(lambda session: self._claim(session, free)):
             worker = threading.Thread(target=self._work, args=(run,), name=f"work-{run.id}", daemon=True)
             with self._lock:
                 self._workers.add(worker)
             worker.start()
+
+    def _claimed(self, work: Callable[[Session], list[_Run]]) -> list[_Run]:
+        """What a piece of work claims; when its end is not known, what it claimed is in nobody's hand."""
+        tries: list[list[_Run]] = []
+
+        @wraps(work)
+        def keep(session: Session) -> list[_Run]:
+            self._in_hand.difference_update(run.id for runs in tries for run in runs)
+            tries.append(work(session))
+            return tries[-1]
+
+        try:
+            return self._store.writer.run(keep)
+        except BaseException:
+            self._in_hand.difference_update(run.id for runs in tries for run in runs)
+            self._doubtful = True
+            raise
+
+    def _give_back(self) -> None:
+        """Make the jobs ready that are claimed and in nobody's hand."""
+        if not self._doubtful:
+            return
+
+        def run(session: Session) -> None:
+            for row in session.execute(_LEFT_RUNNING).all():
+                if row.id not in self._in_hand:
+                    _release(session, replace(_Run(*row), attempts=row.attempts - 1), "The database went away.")
+
+        self._doubtful = False
+        try:
+            self._store.writer.run(run)
+        except BaseException:
+            self._doubtful = True
+            raise
 
     def _release_due(self) -> None:
         """Make the failed runs ready whose pause is over; one that cannot be written keeps its place."""
@@ -211,7 +255,7 @@ class EmbeddedWork:
                 if not self._pausing or self._pausing[0][0] > time.monotonic():
                     return
                 _, run, error = self._pausing[0]
-            self._store.writer.run(partial(_release, run=run, error=error))
+            self._store.writer.run(partial(self._let_go, run=run, error=error))
             with self._lock:
                 self._pausing = [entry for entry in self._pausing if entry[1] != run]
                 heapq.heapify(self._pausing)
@@ -258,11 +302,13 @@ class EmbeddedWork:
                 session.execute(_FINISH, run.values())
             else:
                 self._fail(session, run, error)
-            return [] if self._stopping.is_set() else _claim(session, 1)
+            return [] if self._stopping.is_set() else self._claim(session, 1)
 
         while True:
             try:
-                return next(iter(self._store.writer.run(record)), None)
+                found = next(iter(self._claimed(record)), None)
+                self._in_hand.discard(run.id)
+                return found
             except StoreClosedError:
                 return None
             except (StoreError, SQLAlchemyError, OSError):
@@ -271,6 +317,16 @@ class EmbeddedWork:
                     return None
 
     # -- in a transaction ------------------------------------------------------------------------------
+
+    def _claim(self, session: Session, number: int) -> list[_Run]:
+        """Claim up to ``number`` jobs, the oldest first, never two of one lane."""
+        runs = sorted(_Run(*row) for row in session.execute(_CLAIM, {"n": number}))
+        self._in_hand.update(run.id for run in runs)
+        return runs
+
+    def _let_go(self, session: Session, run: _Run, error: str) -> None:
+        self._in_hand.discard(run.id)
+        _release(session, run, error)
 
     def _take_up(self, session: Session) -> None:
         """Give back the jobs that were running when an earlier process ended."""
@@ -299,11 +355,6 @@ def _line(error: Exception) -> str:
 
 def _changed(session: Session, statement: Any, values: Mapping[str, Any]) -> int:
     return cast("CursorResult[Any]", session.execute(statement, values)).rowcount
-
-
-def _claim(session: Session, number: int) -> list[_Run]:
-    """Claim up to ``number`` jobs, the oldest first, never two of one lane."""
-    return sorted(_Run(*row) for row in session.execute(_CLAIM, {"n": number}))
 
 
 def _release(session: Session, run: _Run, error: str) -> None:

@@ -160,7 +160,7 @@ class Doors:
                 port=http.endpoint.port,
                 tls=files,
                 behind_proxy=http.behind_proxy,
-                healthy=pipeline.has_room,
+                trouble=pipeline.trouble,
                 spool_dir=self._settings.paths.blobs,
             )
             self._http.start()

@@ -156,7 +156,7 @@ class _Service:
             path=settings.as2.path,
             limits=limits,
             tls=files,
-            healthy=context.pipeline.has_room,
+            trouble=context.pipeline.trouble,
             spool_dir=settings.paths.blobs,
         )
 

@@ -77,6 +77,14 @@ class Store:
         """ "sqlite" or "postgresql"."""
         return self._reader.dialect.name
 
+    @property
+    def away(self) -> str:
+        """The sentence for a database server that does not answer at present, else "".
+
+        It is what the writer met at its last try: asking costs nothing.
+        """
+        return "" if self._writer is None else self._writer.away
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session on one consistent state of the database; what it changes is refused or thrown away.

@@ -30,6 +30,9 @@ class StoreError(Exception):
 class StoreBusyError(StoreError):
     """The writer's queue is full: nothing was stored, try again (a server answers 503)."""
 
+    #: The HTTP status that says so.
+    status = 503
+
 
 class StoreUnreachableError(StoreBusyError):
     """The database server does not answer: what was not confirmed is not stored, try again (a server answers 503)."""

@@ -69,6 +69,11 @@ class Writer(Protocol):
         """Finish what waits, then stop; further work is refused."""
         ...
 
+    @property
+    def away(self) -> str:
+        """The sentence for a database server that could not be reached at the last try, else ""."""
+        ...
+
 
 def after_commit(session: Session, hook: Callable[[], None]) -> None:
     """Call ``hook`` once, in the writer's thread, after the transaction of ``session`` is durable.
@@ -141,6 +146,7 @@ class GroupWriter:
     ) -> None:
         self._engine = engine
         self._explain = explain
+        self._away = ""
         self._committing = False
         self._info = info
         self._group_limit = group_limit
@@ -180,6 +186,11 @@ class GroupWriter:
             self._queue.put(None)
         self._thread.join()
 
+    @property
+    def away(self) -> str:
+        """See ``Writer.away``."""
+        return self._away
+
     # -- the writer's thread ---------------------------------------------------------------------------
 
     def _serve(self) -> None:
@@ -211,17 +222,26 @@ class GroupWriter:
             away = self._explain(error, self._engine)
             if away is None:
                 logger.exception("A group of %d changes could not be committed", len(group))
-            else:
-                logger.error("A group of %d changes could not be committed: %s", len(group), away)  # noqa: TRY400
+            self._note(away)
             for item in group:
                 item.future.set_exception(item.error or away or error)
             return
+        self._note(None)
         _run_hooks(hooks)
         for item in group:
             if item.error is None:
                 item.future.set_result(item.value)
             else:
                 item.future.set_exception(item.error)
+
+    def _note(self, away: StoreError | None) -> None:
+        """Remember whether the server can be reached; its going and its coming back are logged once each."""
+        said = "" if away is None else str(away)
+        if said and not self._away:
+            logger.error("Nothing can be stored now. %s", said)
+        elif self._away and not said:
+            logger.warning("The database answers again")
+        self._away = said
 
     def _commit(self, group: list[_Item]) -> list[Callable[[], None]]:
         """Run the group and commit it, again on a new connection when the old one broke before COMMIT was asked for."""

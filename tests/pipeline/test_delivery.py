@@ -11,6 +11,7 @@ from gateway.messages.ports import Answer, DeliveryOutcome, Outcome
 from gateway.pipeline import delivery, sweeper
 from gateway.pipeline.outbound import submit_document
 from gateway.pipeline.receipts import Collections, Receipts
+from gateway.store.errors import StoreUnreachableError
 from tests.pipeline.pipelinekit import Kit
 from tests.pipeline.test_outbound import body
 
@@ -154,6 +155,34 @@ def test_an_attempt_that_died_with_the_process_goes_on_at_the_next_start(kit: Ki
     kit.work()
     assert out(kit).delivery == "confirmed"
     assert kit.partner.prepared == 1
+
+
+def test_an_attempt_whose_end_could_not_be_recorded_goes_on_while_the_gateway_runs(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = kit.store.writer.run
+    away = StoreUnreachableError("The database does not answer.")
+
+    def run(change: Any) -> Any:
+        if change.__name__ == "finish":
+            raise away
+        return real(change)
+
+    submit_document(kit.pipeline, body())
+    submit_document(kit.pipeline, body(number="B-2"))
+    monkeypatch.setattr(kit.store.writer, "run", run)
+    with pytest.raises(StoreUnreachableError):
+        delivery.drain(kit.pipeline, "harbor")
+    monkeypatch.undo()
+    assert out(kit).delivery == "sending"
+    delivery.drain(kit.pipeline, "harbor")
+    assert [out(kit, number).delivery for number in (0, 1)] == ["confirmed", "confirmed"]
+    first, again, second = kit.partner.sent
+    assert first == again != second
+    assert [attempt["outcome"] for attempt in kit.detail(first[0].transmission_id)["attempts"]] == [
+        "retry",
+        "confirmed",
+    ]
 
 
 def test_an_asynchronous_receipt_confirms_and_a_second_one_changes_nothing(kit: Kit) -> None:

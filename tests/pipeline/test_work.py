@@ -16,7 +16,7 @@ from gateway.messages.ports import Task
 from gateway.pipeline import work as work_module
 from gateway.pipeline.work import MAX_RUNS, EmbeddedWork
 from gateway.store.engine import Store, open_store
-from gateway.store.errors import StoreBusyError
+from gateway.store.errors import StoreBusyError, StoreUnreachableError
 from gateway.store.migrations import upgrade
 
 SECONDS = 20
@@ -284,6 +284,27 @@ class TestFailures:
         finished.set()
         assert jobs(store) == []
         assert len(refused) == 3
+
+    def test_a_claim_of_which_nobody_was_told_is_given_back(self, store: Store, monkeypatch) -> None:
+        """The connection broke after COMMIT was asked for: it was stored, and the caller was told that it failed."""
+        work = EmbeddedWork(store, retry_pauses=[0], poll=0.01)
+        seen, lost = Seen(), []
+        real = store.writer.run
+
+        def run(change):
+            value = real(change)
+            name = change.__name__
+            if value and name in ("<lambda>", "record") and name not in lost:
+                lost.append(name)
+                raise StoreUnreachableError("gone")
+            return value
+
+        monkeypatch.setattr(store.writer, "run", run)
+        submit(store, work, "t-1", "t-2", "t-3", lane="a")
+        work.run({Task.PROCESS: seen}, 2)
+        assert seen.wait(3) == ["t-1", "t-2", "t-3"]
+        until_empty(store, work)
+        assert lost == ["<lambda>", "record"]
 
     def test_a_database_that_is_away_does_not_end_the_dispatcher(self, store: Store, monkeypatch, caplog) -> None:
         work = EmbeddedWork(store, retry_pauses=[0], poll=0.01)

@@ -18,7 +18,6 @@ _NOT_FOUND = plain(404, "There is nothing here.")
 _WRONG_METHOD = plain(405, "Only POST is served here.", ("Allow", "POST"))
 _HEALTH_METHOD = plain(405, "Only GET is served here.", ("Allow", "GET, HEAD"))
 _HEALTHY = plain(200, "ok")
-_UNHEALTHY = plain(503, "not ready")
 
 
 class _As2Request(BoundedRequest):
@@ -27,6 +26,7 @@ class _As2Request(BoundedRequest):
     door = "AS2"
     too_large = TOO_LARGE
     too_slow = plain(408, "The request came too slowly.")
+    busy = BUSY
 
     @property
     def _as2(self) -> As2Server:
@@ -79,7 +79,8 @@ class _As2Request(BoundedRequest):
 
     def health(self) -> Answer:
         """Whether messages are taken."""
-        return _HEALTHY if self._as2.healthy() else _UNHEALTHY
+        trouble = self._as2.trouble()
+        return plain(503, f"not ready: {trouble}") if trouble else _HEALTHY
 
     def internal_error(self, identity: str) -> Answer:
         """Makes the sender try again."""

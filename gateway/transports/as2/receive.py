@@ -54,7 +54,7 @@ def plain(status: int, sentence: str, *headers: tuple[str, str]) -> Answer:
 #: The one answer for every pair of names that is not agreed; it does not tell which name is wrong.
 UNKNOWN = plain(403, "This AS2 relationship is not known here.")
 TOO_LARGE = plain(413, "The message is larger than what is accepted here.")
-BUSY = plain(503, "The gateway is busy; send the same message again later.", ("Retry-After", "60"))
+BUSY = plain(503, "The message could not be stored now; send it again later.", ("Retry-After", "60"))
 _EMPTY = Answer(200, (), b"")
 _UNREADABLE = plain(400, "This is not a readable disposition notification.")
 _NO_SUCH = plain(404, "No message with this Original-Message-ID waits for a receipt.")

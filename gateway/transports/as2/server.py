@@ -21,7 +21,7 @@ __all__ = ["As2Server", "ServerLimits", "TlsFiles"]
 class As2Server(Listener):
     """The listener; see `Listener`. ``path`` is the only one that takes messages.
 
-    ``healthy`` is asked for ``GET /health``.
+    ``trouble`` is asked for ``GET /health``.
     """
 
     name = "as2"
@@ -37,10 +37,10 @@ class As2Server(Listener):
         path: str = "/as2",
         limits: ServerLimits | None = None,
         tls: TlsFiles | None = None,
-        healthy: Callable[[], bool] | None = None,
+        trouble: Callable[[], str] | None = None,
         spool_dir: Path | None = None,
     ) -> None:
-        super().__init__(reactor, host=host, port=port, limits=limits, tls=tls, healthy=healthy, spool_dir=spool_dir)
+        super().__init__(reactor, host=host, port=port, limits=limits, tls=tls, trouble=trouble, spool_dir=spool_dir)
         self.receiver = receiver
         self.path = path.encode("ascii")
 

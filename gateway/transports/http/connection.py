@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["DoorFactory"]
 
 _HEALTHY = Answer(200, (("Content-Type", "application/json"),), b'{"status": "ok"}\n')
-_UNHEALTHY = problem(503, "The gateway takes nothing now; try again later.", ("Retry-After", "60"))
+
+
+def _not_now(trouble: str) -> Answer:
+    return problem(503, f"The gateway takes nothing now: {trouble} Try again later.", ("Retry-After", "60"))
 
 
 class _DoorRequest(BoundedRequest):
@@ -29,6 +32,7 @@ class _DoorRequest(BoundedRequest):
     too_slow = problem(408, "The request came too slowly.")
     always = ("Cache-Control: no-store",)
 
+    busy = BUSY
     _head: RequestHead | None = None
     _admitted: Admitted | None = None
 
@@ -53,8 +57,8 @@ class _DoorRequest(BoundedRequest):
             self.refuse(TOO_LARGE)
         elif server.busy:
             self.refuse(BUSY)
-        elif not server.healthy():
-            self.refuse(_UNHEALTHY)
+        elif trouble := server.trouble():
+            self.refuse(_not_now(trouble))
         else:
             self._admitted = verdict
             self.admit(limit)
@@ -68,7 +72,8 @@ class _DoorRequest(BoundedRequest):
 
     def health(self) -> Answer:
         """Whether messages are taken."""
-        return _HEALTHY if self._http.healthy() else _UNHEALTHY
+        trouble = self._http.trouble()
+        return _not_now(trouble) if trouble else _HEALTHY
 
     def internal_error(self, identity: str) -> Answer:
         """Makes the sender try again."""

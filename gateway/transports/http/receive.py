@@ -42,7 +42,7 @@ MULTIPART = problem(415, "Form uploads are not accepted; send the message itself
 BAD_KEY = problem(400, "Idempotency-Key must be given once: 1 to 200 visible ASCII characters.")
 EMPTY = problem(400, "The body is empty; send the message as the body.")
 CONFLICT = problem(409, "This Idempotency-Key was used before for another message; use a new one for each message.")
-BUSY = problem(503, "The gateway is busy; send the same message again later.", ("Retry-After", "60"))
+BUSY = problem(503, "The message could not be stored now; send it again later.", ("Retry-After", "60"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class HttpServer(Listener):
     """The listener; see `Listener`.
 
     Without ``tls`` only loopback addresses are taken, unless ``behind_proxy`` says that something in front of us does
-    TLS: a token must never cross a network in the clear. ``healthy`` is asked before a message is taken. Raises
+    TLS: a token must never cross a network in the clear. ``trouble`` is asked before a message is taken. Raises
     ValueError with a sentence.
     """
 
@@ -39,7 +39,7 @@ class HttpServer(Listener):
         limits: ServerLimits | None = None,
         tls: TlsFiles | None = None,
         behind_proxy: bool = False,
-        healthy: Callable[[], bool] | None = None,
+        trouble: Callable[[], str] | None = None,
         spool_dir: Path | None = None,
     ) -> None:
         if tls is None and not behind_proxy and not _is_loopback(host):
@@ -47,7 +47,7 @@ class HttpServer(Listener):
                 f"The HTTP door would listen on {host} without TLS, and tokens could be read on the way. Give it a "
                 "certificate and key, or put a TLS proxy in front and say so."
             )
-        super().__init__(reactor, host=host, port=port, limits=limits, tls=tls, healthy=healthy, spool_dir=spool_dir)
+        super().__init__(reactor, host=host, port=port, limits=limits, tls=tls, trouble=trouble, spool_dir=spool_dir)
         self.receiver = receiver
 
     @property

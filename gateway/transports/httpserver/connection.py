@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web import http
 
 from gateway.messages.ports import Answer
+from gateway.store.errors import StoreBusyError
 
 if TYPE_CHECKING:
     from gateway.transports.httpserver.server import Listener
@@ -43,6 +44,8 @@ class BoundedRequest(http.Request, ABC):
     #: Set anew by ``judge`` where it depends on what is asked.
     too_large: Answer
     too_slow: ClassVar[Answer]
+    #: Nothing can be stored now.
+    busy: ClassVar[Answer]
     #: Header lines that every answer of this listener carries.
     always: ClassVar[tuple[str, ...]] = ()
 
@@ -86,7 +89,11 @@ class BoundedRequest(http.Request, ABC):
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         """Judge the request: all its headers are in and nothing of its body was taken."""
         self.content = BytesIO()
-        self.judge(length)
+        try:
+            self.judge(length)
+        except StoreBusyError as error:
+            _log_of(self).warning("%s request was put off: %s", self.door, error)
+            self.refuse(self.busy)
 
     def admit(self, limit: int) -> None:
         """Take the body, up to ``limit`` bytes."""
@@ -160,6 +167,10 @@ class BoundedRequest(http.Request, ABC):
 
     def _fail(self, failure: Failure) -> None:
         """An error of our own: an answer that makes the sender try again, and a log entry to find it by."""
+        if failure.check(StoreBusyError):  # type: ignore[no-untyped-call]
+            _log_of(self).warning("%s request was put off: %s", self.door, failure.getErrorMessage())
+            self._finish(self.busy)
+            return
         self._finish(self.internal_error(self.log_failure(failure)))
 
     def log_failure(self, failure: Failure) -> str:

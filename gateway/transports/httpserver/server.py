@@ -22,7 +22,8 @@ __all__ = ["Listener"]
 class Listener:
     """One listener. ``start`` and ``stop`` are called in the reactor's thread.
 
-    ``reactor`` is handed in; ``port`` 0 lets the system choose, ``address`` tells which. ``healthy`` must be quick.
+    ``reactor`` is handed in; ``port`` 0 lets the system choose, ``address`` tells which. ``trouble`` must be
+    quick: the sentence for people why nothing is taken now, "" when all is well.
     ``spool_dir`` holds large bodies while they arrive (default: the system's).
     """
 
@@ -39,13 +40,13 @@ class Listener:
         port: int,
         limits: ServerLimits | None = None,
         tls: TlsFiles | None = None,
-        healthy: Callable[[], bool] | None = None,
+        trouble: Callable[[], str] | None = None,
         spool_dir: Path | None = None,
     ) -> None:
         self.reactor = reactor
         self.limits = limits or ServerLimits()
         self.spool_dir = str(spool_dir) if spool_dir else None
-        self.healthy: Callable[[], bool] = healthy or (lambda: True)
+        self.trouble: Callable[[], str] = trouble or (lambda: "")
         self._host, self._port, self._tls = host, port, tls
         self._factory = self.factory(self)
         self._pool = ThreadPool(1, self.limits.threads, name=self.name)

@@ -111,10 +111,12 @@ def test_only_the_two_routes_are_served(reactor, method, path, status):
 
 
 def test_health_tells_whether_the_gateway_is_ready(reactor):
-    ready = threading.Event()
-    with live(reactor, receiver(Inbox()), healthy=ready.is_set) as server:
-        assert raw(server, b"GET /health HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 503")
-        ready.set()
+    trouble = ["The database does not answer."]
+    with live(reactor, receiver(Inbox()), trouble=lambda: "".join(trouble)) as server:
+        told = raw(server, b"GET /health HTTP/1.0\r\n\r\n")
+        assert told.startswith(b"HTTP/1.1 503")
+        assert told.endswith(b"not ready: The database does not answer.\n")
+        trouble.clear()
         assert raw(server, b"GET /health HTTP/1.0\r\n\r\n").endswith(b"ok\n")
         assert raw(server, b"HEAD /health HTTP/1.0\r\n\r\n").endswith(b"\r\n\r\n")
 

@@ -146,7 +146,7 @@ def test_a_busy_store_and_a_full_disk_ask_the_partner_to_come_again(reactor: Rea
     with live(reactor, receiver(inbound)) as server:
         status, _, headers = post(server)
         assert (status, headers["Retry-After"]) == (503, "60")
-    with live(reactor, receiver(Inbound()), healthy=lambda: False) as server:
+    with live(reactor, receiver(Inbound()), trouble=lambda: "The disk is full.") as server:
         assert post(server)[0] == 503
         assert post(server, b"", path="/health", method="GET")[0] == 503
 
