@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from gateway.messages import corrections, orderclocks
 from gateway.messages.evidence import evidence_files
@@ -22,6 +23,7 @@ from gateway.pipeline import operations, outbound, retention
 from gateway.pipeline.outbound import RefusedError
 from gateway.pipeline.retention import RetentionSweep
 from gateway.pipeline.sending import RequestError
+from gateway.pipeline.sweeper import Sweeper
 from gateway.store import ledger, payloads
 from gateway.store.base import Base
 from gateway.store.blobs import files_held
@@ -355,9 +357,16 @@ def test_a_copy_that_is_not_finished_keeps_what_it_was_made_from(kit: Kit) -> No
     kit.work()
     with kit.store.read() as session:
         assert session.get_one(Transmission, child).processing == "held"
+
+    def close_cases(session: Any) -> None:
+        for case in session.scalars(select(CaseFile)):
+            case.review, case.closed_at = "ignored", kit.now
+
+    kit.store.writer.run(close_cases)
     kit.pass_time(days=31)
     sweep(kit)
-    assert forms(kit, held)["payload"]
+    assert all(forms(kit, held).values())
+    assert reasons(kit) == {"held", "copied"}
     operations.ignore(kit.pipeline, {"id": child, "reason": "noise"})
     kit.pass_time(days=31)
     sweep(kit)
@@ -598,6 +607,7 @@ def test_a_file_that_is_written_again_meanwhile_stays(kit: Kit) -> None:
 
 CRASH = """
 import sys
+import threading
 from pathlib import Path
 from gateway.pipeline.retention import RetentionSweep
 from gateway.store.engine import open_store
@@ -699,3 +709,35 @@ def test_a_plan_is_what_a_run_does_and_both_come_in_pages(kit: Kit) -> None:
     assert retention.run(kit.pipeline, {})["removed"] == []
     with pytest.raises(RequestError, match="not a place"):
         plan(kit, after="nowhere")
+
+
+def test_the_sweeper_removes_by_itself(kit: Kit) -> None:
+    keep(kit, **ALL)
+    order = finished_order(kit)
+    kit.pass_time(days=31)
+    swept = threading.Event()
+    sweeper = Sweeper(kit.pipeline, every=0.001)
+
+    class Beats(RetentionSweep):
+        def beat(self) -> int:
+            done = super().beat()
+            swept.set()
+            return done
+
+    sweeper._retention = Beats(kit.pipeline)
+    sweeper.start()
+    assert swept.wait(30)
+    sweeper.stop()
+    assert not any(forms(kit, order.id).values())
+
+
+def test_users_of_a_payload_are_found_by_an_index(kit: Kit) -> None:
+    """A million messages must not be read to judge one payload."""
+    from gateway.messages.retention import _COLUMNS
+
+    with kit.store.read() as session:
+        for each in _COLUMNS:
+            table = each.column.class_.__tablename__
+            sql = f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {each.column.key} IN ('a', 'b')"
+            plan_rows = [row[3] for row in session.execute(text(sql))]
+            assert any(row.startswith("SEARCH") and "INDEX ix_" in row for row in plan_rows), (table, plan_rows)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 import gateway.alerts.models
 import gateway.messages.corrections
@@ -20,10 +25,10 @@ import gateway.partners.models
 import gateway.staff.models
 import gateway.store.secrets
 import gateway.transports.sftp.models  # noqa: F401 - every module with tables, so that the metadata is whole
-from gateway.store import ledger, migrations
+from gateway.store import ledger, migrations, payloads, removal
 from gateway.store.base import Base
 from gateway.store.engine import Store, open_store
-from gateway.store.errors import StoreOutdatedError
+from gateway.store.errors import PayloadRemovedError, StoreOutdatedError
 
 
 def test_the_revisions_and_the_models_agree(store: Store) -> None:
@@ -82,3 +87,23 @@ def test_a_failed_upgrade_leaves_nothing(tmp_path: Path) -> None:
             migrations.upgrade(store)
         assert migrations.current(store) is None
         assert schema(store.path) == {("CREATE TABLE document (x",)}
+
+
+def test_payloads_of_a_release_that_removed_nothing_are_read_and_removed(tmp_path: Path) -> None:
+    with open_store(tmp_path / "old.db") as store:
+
+        def old(session: Session) -> None:
+            config = migrations._config()
+            config.attributes["connection"] = session.connection()
+            command.upgrade(config, "0007")
+            insert = "INSERT INTO payload (sha256, size, body, created_at) VALUES (:digest, 8, :body, '2026-01-01')"
+            session.execute(text(insert), {"digest": hashlib.sha256(b"ISA*00*~").hexdigest(), "body": b"ISA*00*~"})
+
+        store.writer.run(old)
+        migrations.upgrade(store)
+        digest = hashlib.sha256(b"ISA*00*~").hexdigest()
+        with store.read() as session:
+            assert payloads.get(session, digest) == b"ISA*00*~"
+        store.writer.run(lambda session: removal.remove(session, digest, at=datetime.now(UTC), rule="a rule"))
+        with store.read() as session, pytest.raises(PayloadRemovedError, match="a rule"):
+            payloads.get(session, digest)
