@@ -366,7 +366,7 @@ def test_a_copy_that_is_not_finished_keeps_what_it_was_made_from(kit: Kit) -> No
     kit.pass_time(days=31)
     sweep(kit)
     assert all(forms(kit, held).values())
-    assert reasons(kit) == {"held", "copied"}
+    assert "copied" in reasons(kit)
     operations.ignore(kit.pipeline, {"id": child, "reason": "noise"})
     kit.pass_time(days=31)
     sweep(kit)
