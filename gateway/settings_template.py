@@ -75,7 +75,7 @@ listen = {listen}  # host:port; use 0.0.0.0:4080 when partners connect directly
 # second_person = "never"            # which corrections a colleague must apply: never, amounts, always
 
 [store]
-# database = "gateway.db"            # SQLite file on a local disk, or a database URL
+{database}
 # blobs = "blobs"                    # payloads above 256 KiB
 
 [folders]
@@ -120,8 +120,10 @@ listen = {listen}  # host:port; use 0.0.0.0:4080 when partners connect directly
 """
 
 
-def settings_text(company: Company, *, listen: str = "127.0.0.1:4080", public_url: str | None = None) -> str:
-    """The commented text of a new ``gateway.toml``."""
+def settings_text(
+    company: Company, *, listen: str = "127.0.0.1:4080", public_url: str | None = None, database: str | None = None
+) -> str:
+    """The commented text of a new ``gateway.toml``; ``database`` is a file or a URL, by default ``gateway.db``."""
     values = {name: _quoted(str(value)) for name, value in company.model_dump().items()}
     url = (
         f"public_url = {_quoted(public_url)}"
@@ -130,7 +132,12 @@ def settings_text(company: Company, *, listen: str = "127.0.0.1:4080", public_ur
     )
     # A gateway that lets the system choose its AS2 port is one of several on this machine: so it does for its pages.
     web = 'listen = "127.0.0.1:0"' if listen.endswith(":0") else '# listen = "127.0.0.1:4090"        '
-    return _TEMPLATE.format(**values, listen=_quoted(listen), public_url=url, web_listen=web)
+    store = (
+        f"database = {_quoted(database)}"
+        if database
+        else '# database = "gateway.db"            # SQLite file on a local disk, or postgresql+psycopg://user@host/name'
+    )
+    return _TEMPLATE.format(**values, listen=_quoted(listen), public_url=url, web_listen=web, database=store)
 
 
 def write_default(

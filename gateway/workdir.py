@@ -89,15 +89,17 @@ def make_working_directory(
     now: datetime,
     listen: str = "127.0.0.1:4080",
     public_url: str | None = None,
+    database: str | None = None,
 ) -> WorkingDirectory:
     """Make what is missing of a working directory; ``company`` and the rest count only for new settings.
 
-    Raises SettingsError when existing settings cannot be read, StoreLockedError while a service runs on an
-    unfinished directory, SecretError when the key file of an existing database is missing, OSError.
+    ``database`` is a file, or the URL of a database that is there already. Raises SettingsError when existing settings
+    cannot be read, StoreLockedError while a service runs on an unfinished directory, SecretError when the key file of
+    an existing database is missing, StoreUnreachableError, OSError.
     """
     home = directory.absolute()
     parts = [_folder(home, home)]
-    parts.append(_settings_file(home, company, listen, public_url))
+    parts.append(_settings_file(home, company, listen, public_url, database))
     settings = load_settings(home)
     paths = settings.paths
     for folder, mode in (
@@ -156,15 +158,19 @@ def _with_database(settings: Settings, parts: list[Part], kek: Kek, now: datetim
             key, code = store.writer.run(lambda session: _make_secrets(session, kek, settings.company, now))
     where = _relative(paths.home, paths.database) if paths.database else "database server"
     parts.append(Part("database", where, state))
+    fingerprint = key.certificate.fingerprint(hashes.SHA256())
+    pem = key.certificate.public_bytes(serialization.Encoding.PEM)
     place = paths.keys / f"as2-{safe_name(settings.company.as2_name)}.crt"
+    if place.exists() and place.read_bytes() != pem:  # that of another database's key, from before
+        place = place.with_name(f"{place.stem}-{fingerprint.hex()[:8]}.crt")
     parts.append(Part("AS2 certificate for partners", _relative(paths.home, place), _made(not place.exists())))
     if not place.exists():
-        write_whole_file(place, key.certificate.public_bytes(serialization.Encoding.PEM))
+        write_whole_file(place, pem)
         place.chmod(0o644)
     return WorkingDirectory(
         settings=settings,
         parts=tuple(parts),
-        fingerprint=key.certificate.fingerprint(hashes.SHA256()).hex(":").upper(),
+        fingerprint=fingerprint.hex(":").upper(),
         not_after=key.certificate.not_valid_after_utc,
         certificate=place,
         setup_code=code,
@@ -183,6 +189,15 @@ def _existing_key(settings: Settings, kek: Kek) -> OwnKey | None:
         if migrations.current(store) != migrations.newest():
             return None
         return next(iter(as2_keys(session, kek)), None)
+
+
+def _has_tables(settings: Settings) -> bool:
+    """True when the database was made before."""
+    paths = settings.paths
+    if paths.database is not None:
+        return paths.database.exists()
+    with open_store(settings.database_url, blobs=paths.blobs, write=False) as store:
+        return migrations.current(store) is not None
 
 
 def _make_secrets(session: Session, kek: Kek, company: Company, now: datetime) -> tuple[OwnKey, str | None]:
@@ -219,11 +234,11 @@ def _folder(home: Path, folder: Path, mode: int = 0o755) -> Part:
     return Part("folder", f"{_relative(home, folder)}/", _made(made))
 
 
-def _settings_file(home: Path, company: Company, listen: str, public_url: str | None) -> Part:
+def _settings_file(home: Path, company: Company, listen: str, public_url: str | None, database: str | None) -> Part:
     place = home / SETTINGS_FILE
     made = not place.exists()
     if made:
-        text = settings_text(company, listen=listen, public_url=public_url)
+        text = settings_text(company, listen=listen, public_url=public_url, database=database)
         write_whole_file(place, text.encode("utf-8"))
     return Part("settings", SETTINGS_FILE, _made(made))
 
@@ -239,6 +254,6 @@ def _readme(home: Path, folder: Path, name: str) -> Part:
 def _kek(home: Path, settings: Settings) -> tuple[Kek, Part]:
     """The key-encryption key; a new one only where no database exists that an earlier one has sealed."""
     paths = settings.paths
-    made = not paths.kek.exists() and not (paths.database and paths.database.exists())
+    made = not paths.kek.exists() and not _has_tables(settings)
     kek = create_kek(paths.kek) if made else load_kek(paths.kek)
     return kek, Part("key-encryption key", _relative(home, paths.kek), _made(made))

@@ -27,8 +27,13 @@ __all__ = ["init_command"]
 @click.option("--time-zone", default="UTC", show_default=True, help="IANA zone of our envelope times.")
 @click.option("--as2-listen", default="127.0.0.1:4080", show_default=True, help="host:port for partners.")
 @click.option("--public-url", help="The address partners reach us under.")
+@click.option(
+    "--database", help="A PostgreSQL database, postgresql+psycopg://user@host/name (default: an SQLite file)."
+)
 @json_option
-def init_command(directory: Path, as2_listen: str, public_url: str | None, as_json: bool, **company: str) -> None:
+def init_command(
+    directory: Path, as2_listen: str, public_url: str | None, database: str | None, as_json: bool, **company: str
+) -> None:
     """Make settings, keys, database and folders in DIR. What exists is left as it is."""
     from gateway.settings import company_named, parse_endpoint
     from gateway.workdir import make_working_directory
@@ -43,6 +48,7 @@ def init_command(directory: Path, as2_listen: str, public_url: str | None, as_js
         now=datetime.now(UTC),
         listen=as2_listen,
         public_url=public_url,
+        database=database,
     )
     steps = _next_steps(made)
     if as_json:

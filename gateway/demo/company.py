@@ -83,6 +83,8 @@ class Company:
     cxml: str = ""
     #: Code of the partner on whose server we have a mailbox.
     polls: str = ""
+    #: Its database when it is not a file in its folder: a URL, as in the settings.
+    database: str | None = None
     #: Further environment variables of the gateway's process.
     environment: dict[str, str] = field(default_factory=dict)
     #: How the gateway's process is started: its arguments, its environment, and the file for what it says.
@@ -91,7 +93,9 @@ class Company:
 
     def prepare(self, listen: str = "127.0.0.1:0") -> None:
         """Make the working directory: settings, keys, database, folders."""
-        made = make_working_directory(self.home, company_named(self.name), now=datetime.now(UTC), listen=listen)
+        made = make_working_directory(
+            self.home, company_named(self.name), now=datetime.now(UTC), listen=listen, database=self.database
+        )
         self.as2_name = made.settings.company.as2_name
         self.certificate = made.certificate
 

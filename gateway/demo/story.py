@@ -314,9 +314,10 @@ def _await_answer(receiver: Company, received: Json) -> str:
 
 
 @contextmanager
-def _companies(home: Path) -> Iterator[tuple[Company, Company]]:
-    harbor = Company("harbor-retail", "Harbor Retail", home / "harbor-retail")
-    alpine = Company("alpine-supply", "Alpine Supply", home / "alpine-supply")
+def _companies(home: Path, databases: tuple[str, str] | None) -> Iterator[tuple[Company, Company]]:
+    of_harbor, of_alpine = databases or (None, None)
+    harbor = Company("harbor-retail", "Harbor Retail", home / "harbor-retail", database=of_harbor)
+    alpine = Company("alpine-supply", "Alpine Supply", home / "alpine-supply", database=of_alpine)
     try:
         for company in (harbor, alpine):
             company.prepare()
@@ -334,15 +335,22 @@ def _files(folder: Path, pattern: str) -> list[tuple[str, bytes]]:
     return [(path.name, path.read_bytes()) for path in sorted(folder.glob(pattern)) if path.is_file()]
 
 
-def run_demo(report: Report, *, orders: Path | None = None, keep: Path | None = None) -> list[Step]:
+def run_demo(
+    report: Report,
+    *,
+    orders: Path | None = None,
+    keep: Path | None = None,
+    databases: tuple[str, str] | None = None,
+) -> list[Step]:
     """Run the demonstration and return its steps; ``orders`` replaces its own orders, ``keep`` keeps its files.
 
-    Raises DemoError when it cannot go on.
+    ``databases`` are the URLs of two empty databases, for what else are files in the companies' folders. Raises
+    DemoError when it cannot go on.
     """
     home = keep or Path(tempfile.mkdtemp(prefix="gateway-demo-"))
     home.mkdir(parents=True, exist_ok=True)
     try:
-        with _companies(home) as (harbor, alpine):
+        with _companies(home, databases) as (harbor, alpine):
             story = Story(harbor, alpine, report)
             if orders is not None:
                 _befriend(harbor, alpine, "004010")

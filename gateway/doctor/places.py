@@ -59,6 +59,10 @@ def _folders(patient: Patient) -> Iterator[Result]:
 def _private(patient: Patient) -> Result:
     """Keys, control socket folder and database belong to us and are closed to others."""
     paths = patient.settings.paths
+    settings = paths.settings if "://" in patient.settings.store.database else None
+    if settings is not None and stat.S_IMODE(settings.stat().st_mode) & 0o007:
+        fix = f"Run: chmod o= {settings}"
+        return fail("permissions", f"{settings} is open to other users, and names the database.", fix)
     for path in (paths.keys, paths.kek, paths.run, paths.database):
         if path is None or not path.exists():
             continue

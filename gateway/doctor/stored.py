@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from gateway.messages.models import CaseFile, Document, Job, Transmission
 from gateway.partners.registry import list_partners
 from gateway.partners.rules import warnings
 from gateway.store import ledger, migrations
-from gateway.store.engine import Store
+from gateway.store.engine import CONNECTIONS, Store
 from gateway.store.secrets import load_kek
 from gateway.workdir import as2_keys
 
@@ -43,13 +44,31 @@ def check_database(patient: Patient) -> Iterator[Result]:
     migrations.check(store)
     facts = store.facts()
     yield ok("database", f"{facts['database']} {facts['version']}, tables of revision {migrations.newest()}.")
-    size = facts.get("bytes")
+    size = facts["bytes"]
     with store.read() as session:
-        if size is not None and size <= QUICK_CHECK_BYTES:
+        if store.path is None:
+            yield from _server(facts)
+        elif size <= QUICK_CHECK_BYTES:
             yield _integrity(session, size)
-        elif size is not None:
+        else:
             yield ok("integrity", f"Not read through: the database has {size / 2**30:,.1f} GiB.")
         yield _ledger(session)
+
+
+def _server(facts: Mapping[str, Any]) -> Iterator[Result]:
+    """A commit of the database server is on its disk when it returns, and there are connections enough."""
+    unsafe = [name for name in ("fsync", "full_page_writes") if facts[name] != "on"]
+    if unsafe:
+        names = " and ".join(f"{name} = off" for name in unsafe)
+        message = f"The database server runs with {names}: what was acknowledged can be lost when it loses power."
+        yield fail("durability", message, "Set both to on in postgresql.conf, then reload the server.")
+    else:
+        yield ok("durability", f"A commit is on the server's disk when it returns ({facts['bytes'] / 2**20:,.1f} MiB).")
+    if facts["max_connections"] < CONNECTIONS:
+        message = (
+            f"The database server takes {facts['max_connections']} connections; the gateway may need {CONNECTIONS}."
+        )
+        yield warn("connections", message, "Raise max_connections in postgresql.conf, then restart the server.")
 
 
 def _integrity(session: Session, size: int) -> Result:

@@ -35,7 +35,7 @@ from gateway.service.operations import OPERATIONS
 from gateway.service.web import StaffPages
 from gateway.settings import Settings
 from gateway.store import ledger
-from gateway.store.errors import StoreBusyError
+from gateway.store.errors import StoreBusyError, StoreUnreachableError
 from gateway.transports.as2.client import ReceiptSender
 from gateway.transports.as2.receive import As2Receiver
 from gateway.transports.as2.server import As2Server, ServerLimits, TlsFiles
@@ -94,9 +94,20 @@ def _log_to(settings: Settings) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers = [logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES)]
+    for handler in handlers:
+        handler.addFilter(_in_a_line_when_away)
     logging.basicConfig(level=settings.log.level.upper(), format=_LOG_FORMAT, handlers=handlers, force=True)
     # It tells every packet at INFO.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
+
+
+def _in_a_line_when_away(record: logging.LogRecord) -> bool:
+    """While the database is away every part says so again and again: without the place in our code."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, StoreUnreachableError):
+        record.msg, record.args = f"{record.getMessage()} (the database cannot be reached)", ()
+        record.exc_info = record.exc_text = None
+    return True
 
 
 class _Service:

@@ -114,8 +114,13 @@ def _problem(
         return f"{where}: {name} is missing. Add it; `gateway init` in an empty directory shows an example."
     reason = str(error["msg"]).removeprefix("Value error, ")
     value = error.get("input")
-    shown = f" = {value!r}" if isinstance(value, str | int | float) else ""
+    shown = f" = {_without_password(value)!r}" if isinstance(value, str | int | float) else ""
     return f"{where}: {name}{shown}: {reason}."
+
+
+def _without_password(value: str | float) -> str | float:
+    """A value as it may be shown: an address without the password in it."""
+    return re.sub(r"(://[^/\s:@]*):[^/\s]*@", r"\1:***@", value) if isinstance(value, str) else value
 
 
 def _known_names(location: tuple[str, ...]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, StringConstraints
 
 from gateway.settings.alerts import AlertSettings
 from gateway.settings.company import Company
@@ -25,11 +25,29 @@ def _none_when_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _known_database(value: str) -> str:
+    """A file, or a URL of a kind that the store opens; the driver need not be named."""
+    if "://" not in value:
+        return value
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError("it is not a database URL, postgresql+psycopg://user:password@host:5432/name") from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("postgresql+psycopg", "sqlite"):
+        raise ValueError("name a SQLite file, or a PostgreSQL database as postgresql+psycopg://user@host/name")
+    return url.render_as_string(hide_password=False)
+
+
 class StoreSettings(Section):
     """Where messages are kept."""
 
-    #: SQLite file, or a SQLAlchemy URL such as ``postgresql+psycopg://…``.
-    database: Annotated[str, StringConstraints(min_length=1)] = "gateway.db"
+    #: SQLite file, or the URL of a PostgreSQL database: ``postgresql+psycopg://user@host/name``.
+    database: Annotated[str, StringConstraints(min_length=1), AfterValidator(_known_database)] = "gateway.db"
     #: Folder of payloads that are too large for the database.
     blobs: Path = Path("blobs")
 

@@ -30,6 +30,8 @@ BLOBS = "blobs"
 BUSY_TIMEOUT_MS = 10_000
 #: Reading connections kept open, and how many more may be opened for a moment.
 READERS, MORE_READERS = 8, 24
+#: Connections to a database server at most: the readers, the writer, and a command that looks beside the service.
+CONNECTIONS = READERS + MORE_READERS + 3
 
 _COMMON_PRAGMAS = (f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}", "PRAGMA foreign_keys=ON")
 _WRITER_PRAGMAS = (*_COMMON_PRAGMAS, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")

@@ -11,6 +11,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from gateway.demo.company import Company, wait_for
 from tests.faults.nursery import Nursery
 
@@ -25,12 +27,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+#: The account of a day on which nothing went wrong.
+NOTHING = {
+    "lost": 0,
+    "posted twice": 0,
+    "never sent": 0,
+    "control numbers reused": 0,
+    "acknowledged more than once": 0,
+}
+
+
 @contextmanager
-def buyer_and_seller(home: Path) -> Iterator[tuple[Company, Company]]:
-    """A buyer that retries and a seller on a port that stays the same over its restarts."""
+def buyer_and_seller(home: Path, databases: tuple[str, str] | None = None) -> Iterator[tuple[Company, Company]]:
+    """A buyer that retries and a seller on a port that stays the same over its restarts.
+
+    ``databases`` are the URLs of two empty databases; without them each has its file.
+    """
+    of_buyer, of_seller = databases or (None, None)
     with Nursery() as nursery:
-        buyer = Company("harbor-retail", "Harbor Retail", home / "buyer", launch=nursery.launch)
-        seller = Company("alpine-supply", "Alpine Supply", home / "seller", launch=nursery.launch)
+        buyer = Company("harbor-retail", "Harbor Retail", home / "buyer", database=of_buyer, launch=nursery.launch)
+        seller = Company("alpine-supply", "Alpine Supply", home / "seller", database=of_seller, launch=nursery.launch)
         buyer.prepare()
         seller.prepare(f"127.0.0.1:{free_port()}")
         try:
@@ -68,6 +84,9 @@ def order(number: str) -> dict[str, Any]:
 
 def query(company: Company, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a company's database, read beside the running gateway."""
+    if company.database:
+        with psycopg.connect(company.database.replace("+psycopg", "")) as connection:
+            return connection.execute(sql.encode()).fetchall()
     with closing(sqlite3.connect(f"file:{company.home / 'gateway.db'}?mode=ro", uri=True)) as database:
         return database.execute(sql).fetchall()
 

@@ -9,16 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.company import wait_for
-from tests.faults.faultskit import account, await_acknowledged, await_quiet, buyer_and_seller, order
+from tests.faults.faultskit import NOTHING, account, await_acknowledged, await_quiet, buyer_and_seller, order
 
 KILLS, ORDERS = 25, 200
-NOTHING = {
-    "lost": 0,
-    "posted twice": 0,
-    "never sent": 0,
-    "control numbers reused": 0,
-    "acknowledged more than once": 0,
-}
 
 
 @pytest.mark.slow
