@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CertificateError",
     "OperationError",
+    "PartnerChangedError",
     "PartnerClashError",
     "PartnerFileError",
     "PartnerNotFoundError",
@@ -38,6 +39,14 @@ class CertificateError(ValueError):
 
 class PartnerNotFoundError(OperationError):
     """No partner, or no version of it, has this name."""
+
+
+class PartnerChangedError(OperationError):
+    """A profile has another version than the one that a change was made from; ``version`` is the one in force."""
+
+    def __init__(self, message: str, fix: str, version: int) -> None:
+        super().__init__(message, fix)
+        self.version = version
 
 
 class PartnerClashError(OperationError):

@@ -6,7 +6,7 @@ OperationError with a sentence. Those in ``WRITES`` need a session that may writ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -22,9 +22,9 @@ from gateway.partners.models import Partner
 from gateway.partners.presets import preset_reader
 from gateway.partners.profile import PartnerProfile, Status
 from gateway.partners.rules import readiness, transport, warnings
+from gateway.partners.secretnames import missing_secrets, refuse_own_secrets
 from gateway.partners.yamlform import FilePartner, read_partners
 from gateway.partners.yamltext import Path
-from gateway.store.secrets import list_secrets
 
 __all__ = [
     "OPERATIONS",
@@ -48,13 +48,17 @@ def op_partner_apply(
     author: str,
     reason: str = "",
     dry_run: bool = False,
+    versions: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Apply partner files, or with ``dry_run`` say what applying them would change.
 
     Each of ``files`` is {"name", "text"} and, where the text names any, "files" (certificate files) and
     "presets" by name, as `collect_partner_file` gives them. Gives {"changes": [{"code", "action", "version",
     "differences": [{"path", "old", "new"}], "warnings"}], "applied": bool}. All files are applied or none.
+    ``versions`` are those that the change was made from, by partner (0 = a new one): PartnerChangedError when another
+    is in force.
     """
+    registry.require_versions(session, versions or {})
     given: list[FilePartner] = []
     for file in files:
         certificates: Mapping[str, str] = file.get("files", {})
@@ -63,6 +67,7 @@ def op_partner_apply(
     if not given:
         raise OperationError("No partner was given.", "Name at least one partner file.")
     profiles = [entry.profile for entry in given]
+    refuse_own_secrets(session, profiles)
     try:
         if dry_run:
             changes = registry.plan(session, profiles, now)
@@ -72,7 +77,7 @@ def op_partner_apply(
         raise _with_lines(error, given) from error
     told = [registry.change_json(change) for change in changes]
     for change, profile in zip(told, profiles, strict=True):
-        change["warnings"] += _missing_secrets(session, profile)
+        change["warnings"] += missing_secrets(session, profile)
     return {"changes": told, "applied": not dry_run}
 
 
@@ -193,29 +198,8 @@ def _summary(session: Session, version: int, profile: PartnerProfile, now: datet
         "as2": profile.ids.as2,
         "transport": transport(profile),
         "certificate_ends": min(ends).isoformat() if ends else None,
-        "warnings": [*warnings(profile, now), *_missing_secrets(session, profile)],
+        "warnings": [*warnings(profile, now), *missing_secrets(session, profile)],
     }
-
-
-def _missing_secrets(session: Session, profile: PartnerProfile) -> list[str]:
-    """One sentence for each secret that the profile names and nobody has stored."""
-    named = list(_secret_names(profile.model_dump(mode="json"), ""))
-    if not named:
-        return []
-    stored = {secret.name for secret in list_secrets(session)}
-    return [f'{path} names the secret "{name}", which is not stored.' for path, name in named if name not in stored]
-
-
-def _secret_names(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """(field, name) of every reference to a secret."""
-    if isinstance(value, dict):
-        if set(value) == {"secret"}:
-            yield path, value["secret"]
-        for key, inner in value.items():
-            yield from _secret_names(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _secret_names(inner, f"{path}[{index}]")
 
 
 def _version_json(info: registry.VersionInfo) -> dict[str, Any]:

@@ -18,7 +18,12 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from gateway.partners.claims import find_clashes
-from gateway.partners.errors import OperationError, PartnerClashError, PartnerNotFoundError
+from gateway.partners.errors import (
+    OperationError,
+    PartnerChangedError,
+    PartnerClashError,
+    PartnerNotFoundError,
+)
 from gateway.partners.identities import find_by_as2, find_by_gs, find_by_isa, identities
 from gateway.partners.models import Partner, PartnerId, PartnerVersion
 from gateway.partners.profile import (
@@ -45,6 +50,7 @@ __all__ = [
     "list_partners",
     "next_sequence",
     "plan",
+    "require_versions",
     "restore",
 ]
 
@@ -197,6 +203,26 @@ def restore(session: Session, code: str, version: int, *, author: str, reason: s
     """
     profile = get(session, code, version)
     return apply(session, [profile], author, reason or f"Version {version} restored", now)[0]
+
+
+def require_versions(session: Session, versions: Mapping[str, int]) -> None:
+    """Raise PartnerChangedError unless each partner (by code) has the version that its change was made from.
+
+    0 = there is no such partner yet.
+    """
+    for code, expected in versions.items():
+        current = session.execute(select(Partner.current_version).where(Partner.code == code)).scalar_one_or_none() or 0
+        if current == expected:
+            continue
+        if not expected:
+            raise PartnerChangedError(f'There is a partner "{code}" already.', "Choose another code.", current)
+        author = history(session, code)[0].author
+        raise PartnerChangedError(
+            f"The profile of {code} was changed meanwhile: version {expected} is {current} now, by {author}. "
+            "Nothing was saved.",
+            "Look at both changes, then save again.",
+            current,
+        )
 
 
 def next_sequence(session: Session, code: str) -> int:

@@ -7,6 +7,7 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from gateway.partners.errors import OperationError
+from gateway.partners.secretnames import OWN_KINDS
 from gateway.store.secrets import delete_secret, list_secrets, put_secret
 from gateway.transports.http import new_token
 from gateway.transports.sftp.server import hash_password
@@ -18,7 +19,6 @@ __all__ = ["delete", "list_all", "put"]
 
 #: Kinds that an operator may store; the others are the gateway's own.
 KINDS = ("plain", "password-hash", "token")
-_OWN_KINDS = ("as2-identity", "ssh-host-key", "setup-code", "staff-totp", "alert-key")
 
 
 def put(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +91,6 @@ def delete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_own(context: Context, name: str) -> None:
     with context.store.read() as session:
-        own = {secret.name for secret in list_secrets(session) if secret.kind in _OWN_KINDS}
+        own = {secret.name for secret in list_secrets(session) if secret.kind in OWN_KINDS}
     if name in own:
         raise OperationError(f'"{name}" is a key of the gateway itself.', "Choose another name.")
