@@ -77,7 +77,7 @@ class PartnerProfile(Group):
     locale: str = Field(default="en", description="Language for texts meant for the partner.")
     contacts: Annotated[tuple[Contact, ...], Many] = Field(default=(), description="People and desks at the partner.")
     links: Annotated[tuple[Link, ...], Many] = Field(default=(), description="Pages worth having at hand.")
-    notes: str = Field(default="", description="Anything staff should know.")
+    notes: str = Field(default="", description="Anything staff should know.", json_schema_extra={"lines": True})
     tags: Annotated[tuple[str, ...], Many] = Field(default=(), description="Words to find the partner by.")
     agreement_from: date | None = Field(default=None, description="First day of the agreement.")
     agreement_until: date | None = Field(default=None, description="Last day of the agreement.")

@@ -75,7 +75,11 @@ class Envelope(Group):
     """The ISA and GS segments of what we send."""
 
     separators: SeparatorChars = Field(default=SeparatorChars(), description="The characters that separate.")
-    suffix: Suffix = Field(default="", description="What follows each segment terminator: none, newline or crlf.")
+    suffix: Suffix = Field(
+        default="",
+        description="What follows each segment terminator: none, newline or crlf.",
+        json_schema_extra={"options": ["none", "newline", "carriage-return", "crlf"]},
+    )
     version: VersionText = Field(
         default="004010", description="Version we send unless a document names its own (GS08)."
     )

@@ -35,11 +35,13 @@ __all__ = [
     "collect_partner_file",
     "dump_partner",
     "dump_partners",
+    "inherited_values",
     "load_partner_file",
     "parse_partner_text",
     "preset_names",
     "preset_reader",
     "read_partners",
+    "tree_text",
 ]
 
 MAXIMUM_CERTIFICATE_BYTES = 64 * 1024
@@ -132,6 +134,19 @@ def dump_partner(profile: PartnerProfile, workdir: FilePath | None = None) -> st
 def dump_partners(profiles: Sequence[PartnerProfile], workdir: FilePath | None = None) -> str:
     """Several profiles as one partner file; see `dump_partner`."""
     return _yaml([_tree(profile, workdir) for profile in profiles])
+
+
+def tree_text(tree: Mapping[str, Any]) -> str:
+    """A tree of plain texts, as `parse_yaml` gives it, as a partner file that reads back the same."""
+    return yaml.dump(tree, Dumper=_TextDumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
+
+
+def inherited_values(own: Mapping[str, Any], habits: Sequence[str], read_preset: ReadText) -> dict[str, Any]:
+    """What a partner has that says nothing but ``own`` (code, name, status, preset) and its SFTP habits, spelled as in
+    a file; values that only a partner can give are None.
+    """
+    under = preset_values(own.get("preset"), habits, read_preset)
+    return _spell(_base(under, own), ())  # type: ignore[no-any-return]
 
 
 def _tree(profile: PartnerProfile, workdir: FilePath | None) -> Any:
@@ -230,7 +245,11 @@ def _embed_one(entry: dict[str, Any], read_file: ReadText) -> tuple[str, str] | 
 def _baseline(profile: PartnerProfile, workdir: FilePath | None) -> Mapping[str, Any]:
     """What the profile would be if its file said nothing but the fields that are always written."""
     own = {key: getattr(profile, key) for key in _ALWAYS_WRITTEN}
-    under = preset_values(profile.preset, profile.sftp.preset, preset_reader(workdir))
+    return _base(preset_values(profile.preset, profile.sftp.preset, preset_reader(workdir)), own)
+
+
+def _base(under: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A profile of what presets say and the fields that are always written."""
     try:
         base = PartnerProfile.model_validate(merge(under, own))
     except ValidationError as error:
@@ -294,3 +313,12 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
+
+
+class _TextDumper(_Dumper):
+    """Writes texts without quotes where a partner file needs none: every value but an empty one is read as text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as the base class has it
+        first: [entry for entry in entries if entry[0] == "tag:yaml.org,2002:null"]
+        for first, entries in yaml.SafeDumper.yaml_implicit_resolvers.items()
+    }

@@ -50,7 +50,7 @@ def register(app: Flask, site: Site) -> None:
 
     def navigation() -> list[dict[str, Any]]:
         held = g.visitor.roles if g.visitor else frozenset()
-        family = (request.endpoint or "").partition(".")[0]
+        family = (request.endpoint or "").partition(".")[0].partition("_")[0]
         return [
             {"endpoint": end, "icon": icon, "words": word, "key": key, "here": end.partition(".")[0] == family}
             for end, icon, word, least, key in NAVIGATION

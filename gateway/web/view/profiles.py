@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.partners.certificates import certificate_facts, load_certificate
+from gateway.partners.errors import CertificateError
 from gateway.partners.explain import model_at
 from gateway.partners.profile import PartnerProfile
 from gateway.web.view.words import words
 
-__all__ = ["Group", "Row", "groups", "told"]
+__all__ = ["Group", "Row", "field_words", "groups", "told"]
 
 #: Parts that have a place of their own on the page.
 _ELSEWHERE: Final = frozenset({"as2.certificates"})
@@ -40,6 +42,29 @@ _WORD: Final = {
     "mdn_mode": "MDN",
     "ta1": "TA1",
     "ak2": "AK2",
+    "as2": "AS2",
+    "http": "HTTP",
+    "tls": "TLS",
+    "cxml": "cXML",
+    "scac": "SCAC",
+    "mdn": "Receipt (MDN)",
+    "mdn_signed": "Receipt signed",
+    "mdn_url": "Receipt address",
+    "mdn_wait_minutes": "Wait for a receipt",
+    "mic_algorithm": "Digest of the receipt",
+    "allowed_receipt_urls": "Receipt addresses allowed",
+    "http_auth": "HTTP login",
+    "st02_width": "ST02 width",
+    "hl_order": "HL order",
+    "customization_id": "CustomizationID",
+    "profile_id": "ProfileID",
+    "isa_length": "ISA length",
+    "isa13_days": "ISA13 not again",
+    "hosted": "Their account on our server",
+    **{
+        name: name.upper()
+        for name in ("isa01", "isa02", "isa03", "isa04", "isa14", "isa13", "gs04", "gs05", "gs06", "gs07")
+    },
 }
 
 
@@ -83,7 +108,7 @@ def groups(profile: PartnerProfile, preset: Mapping[str, Any]) -> list[Group]:
         default, under = bare.get(name), preset.get(name)
         rows = list(_rows((name,), values[name], default, under, profile.preset or "preset"))
         if model_at((name,)) is not None and isinstance(values[name], dict):
-            found.append(Group(name, _words(name), field.description or "", tuple(rows)))
+            found.append(Group(name, field_words(name), field.description or "", tuple(rows)))
         elif name in ("code", "name", "status"):
             own += [Row(row.path, row.words, row.about, row.value, "") for row in rows]
         else:
@@ -101,7 +126,7 @@ def _rows(path: tuple[str, ...], value: Any, default: Any, under: Any, preset: s
         return
     shown = told(value, path[-1])
     source = "default" if value == default else f"preset {preset}" if _same(value, under) else ""
-    label = " › ".join(_words(part) for part in (path[1:] or path))
+    label = " › ".join(field_words(part) for part in (path[1:] or path))
     yield Row(name, label, _about(path), shown, source)
 
 
@@ -120,7 +145,8 @@ def _about(path: tuple[str, ...]) -> str:
     return (field.description or "") if field is not None else ""
 
 
-def _words(name: str) -> str:
+def field_words(name: str) -> str:
+    """The name of a field for people."""
     return _WORD.get(name) or words(name)
 
 
@@ -132,7 +158,7 @@ def told(value: Any, name: str = "") -> str:
         if set(value) == {"secret"}:
             return f"stored secret “{value['secret']}”"
         return ", ".join(
-            f"{_words(key).lower()} {told(inner, key)}" for key, inner in value.items() if inner is not None
+            f"{field_words(key).lower()} {told(inner, key)}" for key, inner in value.items() if inner is not None
         )
     if isinstance(value, list):
         return "; ".join(told(inner, name) for inner in value)
@@ -142,7 +168,15 @@ def told(value: Any, name: str = "") -> str:
     if "PRIVATE KEY" in text or (isinstance(value, str) and _GUARDED.search(name)):
         return "hidden"
     if text.startswith("-----BEGIN CERTIFICATE"):
-        return "a certificate"
+        return _certificate(text)
     if text.isspace() or any(not char.isprintable() for char in text):
         text = repr(text)[1:-1]
     return text if len(text) <= _MOST else f"{text[:_MOST]}…"
+
+
+def _certificate(pem: str) -> str:
+    try:
+        facts = certificate_facts(load_certificate(pem))
+    except CertificateError:
+        return "a certificate"
+    return f"certificate {facts.subject}, SHA-256 {facts.fingerprint[:23]}…"
