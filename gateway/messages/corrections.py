@@ -45,6 +45,8 @@ class CorrectionKind(StrEnum):
     FIX = "fix"
     #: A copy of one message with other content.
     EDIT = "edit"
+    #: A partner that begins regular trade.
+    GO_LIVE = "go-live"
 
 
 class CorrectionState(StrEnum):

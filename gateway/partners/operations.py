@@ -23,6 +23,7 @@ from gateway.partners.presets import preset_reader
 from gateway.partners.profile import PartnerProfile, Status
 from gateway.partners.rules import readiness, transport, warnings
 from gateway.partners.secretnames import missing_secrets, refuse_own_secrets
+from gateway.partners.statuses import status_before_pause
 from gateway.partners.yamlform import FilePartner, read_partners
 from gateway.partners.yamltext import Path
 
@@ -146,13 +147,7 @@ def op_partner_resume(session: Session, now: datetime, *, name: str, author: str
     profile = registry.get(session, name)
     if profile.status is not Status.PAUSED:
         raise OperationError(f"{profile.name} is not paused: it is {profile.status.value}.")
-    before = Status.LIVE
-    for info in registry.history(session, name):  # the newest first
-        status = registry.get(session, name, info.version).status
-        if status in _PAUSABLE:
-            before = status
-            break
-    resumed = profile.model_copy(update={"status": before})
+    resumed = profile.model_copy(update={"status": status_before_pause(session, name)})
     (change,) = registry.apply(session, [resumed], _author(author), reason.strip() or "The pause is over.", now)
     return registry.change_json(change)
 

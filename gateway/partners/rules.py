@@ -175,17 +175,55 @@ def readiness(profile: PartnerProfile, now: datetime) -> list[str]:
         ),
         (way is None, "No way to send is set: give as2.url, sftp.host, xml.url or folder.outbound."),
         (as2_is_used and profile.ids.as2 is None, "ids.as2 is empty: AS2 needs the partner's AS2 name."),
-        (way == "as2" and delivery_url(profile) is None, "as2.url is empty: there is nowhere to send to."),
         (
-            way == "sftp" and profile.sftp.host is not None and not profile.sftp.host_keys,
-            "sftp.host_keys is empty: the server cannot be trusted.",
+            x12_is_used and bool(profile.ids.isa) and all(one.test for one in profile.ids.isa) and not profile.is_test,
+            "ids.isa holds test identities only: regular data of the partner would not be recognised.",
         ),
+        (way == "as2" and delivery_url(profile) is None, "as2.url is empty: there is nowhere to send to."),
+        (way == "http" and profile.xml.url is None, "xml.url is empty: there is nowhere to post to."),
+        (
+            way == "folder" and profile.folder.outbound is None,
+            "folder.outbound is empty: there is nowhere to write to.",
+        ),
+        *_sftp_needs(profile, way),
+        *_cxml_needs(profile, way),
         *(
             (True, f"as2.certificates has none with role {role} that is valid now.")
             for role in missing_roles(as2.certificates, roles, now)
         ),
     ]
     return [sentence for missing, sentence in needs if missing]
+
+
+def _sftp_needs(profile: PartnerProfile, way: str | None) -> list[tuple[bool, str]]:
+    """What SFTP lacks, on their server and on ours."""
+    sftp, hosted = profile.sftp, profile.sftp.hosted
+    theirs = sftp.host is not None
+    return [
+        (
+            way == "sftp" and not theirs and hosted.user is None,
+            "sftp.host and sftp.hosted.user are empty: there is no server to exchange files on.",
+        ),
+        (theirs and not sftp.host_keys, "sftp.host_keys is empty: the server cannot be trusted."),
+        (theirs and sftp.user is None, "sftp.user is empty: their server asks who we are."),
+        (
+            theirs and sftp.password is None and sftp.key is None,
+            "sftp.password and sftp.key are empty: their server would not let us in.",
+        ),
+        (
+            hosted.user is not None and not hosted.keys and hosted.password is None,
+            "sftp.hosted.keys and sftp.hosted.password are empty: the partner cannot log in.",
+        ),
+    ]
+
+
+def _cxml_needs(profile: PartnerProfile, way: str | None) -> list[tuple[bool, str]]:
+    """What cXML over HTTP lacks: either side proves itself by a shared secret."""
+    used = way == "http" and profile.xml.standard == "cxml-1.2"
+    return [
+        (used and profile.xml.shared_secret is None, "xml.shared_secret is empty: what we post would be refused."),
+        (used and not profile.xml.accepted_secrets, "xml.accepted_secrets is empty: nothing it posts would be let in."),
+    ]
 
 
 def warnings(profile: PartnerProfile, now: datetime) -> list[str]:

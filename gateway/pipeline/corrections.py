@@ -15,6 +15,7 @@ from gateway.messages.corrections import Correction, CorrectionError, Correction
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.editing import EDITING, apply_edit
 from gateway.pipeline.fixing import FIXING, apply_fix
+from gateway.pipeline.golive import GOING_LIVE, apply_go_live
 from gateway.pipeline.operations import PipelineOperation
 from gateway.pipeline.sending import RequestError
 
@@ -28,6 +29,7 @@ Apply = Callable[[Pipeline, str, str, str], dict[str, Any]]
 APPLY: dict[str, Apply] = {
     CorrectionKind.FIX.value: apply_fix,
     CorrectionKind.EDIT.value: apply_edit,
+    CorrectionKind.GO_LIVE.value: apply_go_live,
 }
 
 
@@ -111,6 +113,7 @@ def _who(parameters: Mapping[str, Any]) -> str:
 OPERATIONS: dict[str, PipelineOperation] = {
     **FIXING,
     **EDITING,
+    **GOING_LIVE,
     "correction.apply": apply,
     "correction.refuse": refuse,
     "correction.list": waiting,

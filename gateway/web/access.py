@@ -96,6 +96,8 @@ ACCESS: dict[str, Access] = {
     "partners_edit.show": _ADMIN,
     "partners_edit.edit": _ADMIN,
     "partners_edit.restore": _ADMIN,
+    "partners_status.ask": _ADMIN_CHANGE,
+    "partners_status.change": _ADMIN_CHANGE,
     "queues.index": _SEE,
     "queues.try_now": _REPAIR,
     "queues.stop": _ADMIN,

@@ -148,13 +148,34 @@ def test_a_partner_that_only_sends_to_us_needs_no_certificate_to_encrypt_with(ma
 
 def test_an_sftp_server_without_known_keys_is_not_ready() -> None:
     profile = partner(ids={"isa": {"id": "H"}}, sftp={"host": "h"})
-    assert rules.readiness(profile, T) == ["sftp.host_keys is empty: the server cannot be trusted."]
+    assert [sentence.split(" is empty")[0].split(" are")[0] for sentence in rules.readiness(profile, T)] == [
+        "sftp.host_keys",
+        "sftp.user",
+        "sftp.password and sftp.key",
+    ]
     chosen = partner(
         ids={"isa": {"id": "H"}, "as2": "H"},
         as2={"mdn": "none", "require_signed": False, "encrypt": "none"},
         delivery={"transport": "as2"},
     )
     assert rules.readiness(chosen, T) == ["as2.url is empty: there is nowhere to send to."]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"delivery": {"transport": "http"}}, "xml.url is empty"),
+        ({"delivery": {"transport": "folder"}}, "folder.outbound is empty"),
+        ({"delivery": {"transport": "sftp"}}, "sftp.host and sftp.hosted.user are empty"),
+        ({"sftp": {"hosted": {"user": "h"}}}, "the partner cannot log in"),
+        ({"ids": {"isa": [{"id": "H", "test": True}]}, "folder": {"outbound": "o"}}, "test identities only"),
+        ({"xml": {"standard": "cxml-1.2", "url": "https://h/"}, "ids": {"xml": "H"}}, "xml.accepted_secrets is empty"),
+        ({"xml": {"standard": "cxml-1.2", "url": "https://h/"}, "ids": {"xml": "H"}}, "xml.shared_secret is empty"),
+    ],
+)
+def test_every_way_of_exchange_says_what_it_lacks(values: dict[str, Any], sentence: str) -> None:
+    told = rules.readiness(partner(**{"ids": {"isa": {"id": "H"}}, **values}), T)
+    assert any(sentence in one for one in told), told
 
 
 def test_a_past_legacy_day_is_a_warning_but_not_for_a_retired_partner() -> None:

@@ -15,7 +15,12 @@ from gateway.partners.identities import identities
 from gateway.partners.operations import op_partner_history, op_partner_list, op_partner_show
 from gateway.partners.presets import preset_reader, preset_values
 from gateway.partners.profile import PartnerProfile
+from gateway.pipeline.corrections import correction_json
+from gateway.pipeline.golive import waiting_of
+from gateway.staff.roles import Role, allows
+from gateway.web.partnersteps import steps
 from gateway.web.place import own_settings
+from gateway.web.security import visitor
 from gateway.web.site import the_site
 from gateway.web.view.profiles import groups, told
 
@@ -103,6 +108,9 @@ def show(code: str) -> Any:
         profile = registry.get(session, code)
         health = queries_queues.partner_health(session, g.now).get(code, _NOTHING)
         queues = queries_queues.delivery_queues(session, code)
+        next_steps = steps(session, profile, g.now) if allows(visitor().roles, Role.ADMIN) else []
+        row = waiting_of(session, code)
+        waits = None if row is None else correction_json(row)
         history = _history(session, code) if view == "versions" else {}
     return render_template(
         "partner.html",
@@ -116,6 +124,8 @@ def show(code: str) -> Any:
         groups=_groups(profile) if view == "profile" else [],
         status=STATUSES[facts["status"]],
         days=queries_queues.LIVELY.days,
+        steps=next_steps,
+        waits=waits,
         **history,
     )
 
