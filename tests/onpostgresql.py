@@ -34,7 +34,7 @@ def _open_on_server(database: str | Path, *, blobs: Path | None = None, write: b
         _known[path] = f"test_{len(_known)}"
         _server().with_tables(_known[path])
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.touch(mode=0o600)
         old = [name for name in list(_known.values())[:-_MOST] if name not in _dropped]
         _dropped.update(name for name in old if _server().drop(name))
     return _open_store(_server().url(_known[path]), blobs=blobs or path.parent / "blobs", write=write, **more)

@@ -145,7 +145,8 @@ def _cases(session: Session, alerting: Alerting, events: Iterable[_Row], now: da
     steps: list[Step] = []
     ids = list(joined)
     for start in range(0, len(ids), _CHUNK):
-        cases = list(session.scalars(select(CaseFile).where(CaseFile.id.in_(ids[start : start + _CHUNK]))))
+        query = select(CaseFile).where(CaseFile.id.in_(ids[start : start + _CHUNK]))
+        cases = list(session.scalars(query.order_by(CaseFile.opened_at, CaseFile.id)))
         prints = [case.fingerprint for case in cases]
         found = session.scalars(select(AlertCondition).where(AlertCondition.fingerprint.in_(prints)))
         known = {row.fingerprint: row for row in found}
@@ -204,7 +205,7 @@ def held_back_cases(session: Session, alerting: Alerting, now: datetime) -> list
         AlertCondition.told.is_(False),
         AlertCondition.opened_at <= now - HELD_BACK,
     )
-    rows = list(session.scalars(query))
+    rows = list(session.scalars(query.order_by(AlertCondition.opened_at, AlertCondition.fingerprint)))
     cards = queries_cases.cards_of(session, [row.case_id for row in rows if row.case_id])
     steps = []
     for row in rows:

@@ -6,6 +6,7 @@ import platform
 import shutil
 import sqlite3
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from gateway.settings import Settings
 from gateway.standards.edi.schema import known_releases, load_release
 from gateway.standards.xml.schemas import load_registry
 from gateway.store import ledger, migrations
-from gateway.web.place import database_file, own_settings
+from gateway.web.place import database_file, own_settings, server_facts
 from gateway.web.security import visitor
 from gateway.web.site import the_site
 
@@ -46,7 +47,8 @@ def show() -> Any:
     site = the_site()
     settings = own_settings(site)
     file = database_file(site)
-    size = _size(file)
+    server = server_facts(site)
+    size = server["bytes"] if server else _size(file)
     large = size is not None and size > CHECK_AT_ONCE and request.args.get("checks") != "run"
     diagnosis = None if settings is None or large else examine(settings.paths.home, g.now)
     home = settings.paths.home if settings else None
@@ -62,9 +64,14 @@ def show() -> Any:
         checks=_checks(diagnosis),
         counts={name: diagnosis.count(name) for name in _STATUSES} if diagnosis else {},
         statuses=_STATUSES,
-        versions=_versions(site.version),
+        versions=_versions(site.version, server),
         disk=_disk(settings, file),
-        database={"file": str(file) if file else "a database server", "bytes": size, "events": events, "head": head},
+        database={
+            "file": server["url"] if server else str(file or "a database server"),
+            "bytes": size,
+            "events": events,
+            "head": head,
+        },
         x12=_x12(home),
         xml=_xml(home),
         maps=_maps(home),
@@ -103,13 +110,13 @@ def _checks(diagnosis: Diagnosis | None) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: order.index(row["status"]))
 
 
-def _versions(version: str) -> list[tuple[str, str]]:
+def _versions(version: str, server: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     return [
         ("Gateway", version),
         ("Tables", f"revision {migrations.newest()}"),
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         ("OpenSSL", ssl.OPENSSL_VERSION),
-        ("SQLite", sqlite3.sqlite_version),
+        ("PostgreSQL", server["version"]) if server else ("SQLite", sqlite3.sqlite_version),
     ]
 
 
