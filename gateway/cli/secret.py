@@ -34,7 +34,8 @@ def put_command(name: str, file: Path | None, hashed: bool, token: bool, directo
         fail("--token makes its own value; leave --hash and --file out.", 2)
     kind = "token" if token else "password-hash" if hashed else "plain"
     value = b"" if token else _value(file)
-    done = call(home, "secret.put", name=name, kind=kind, value=base64.b64encode(value).decode("ascii"))
+    encoded = base64.b64encode(value).decode("ascii")
+    done = call(home, "secret.put", name=name, kind=kind, value=encoded, actor=_actor())
     if as_json:
         print_json(done)
     elif token:
@@ -44,6 +45,8 @@ def put_command(name: str, file: Path | None, hashed: bool, token: bool, directo
 
 
 def _value(file: Path | None) -> bytes:
+    from gateway.partners.secretnames import secret_of_file
+
     if file is None:
         typed: str = click.prompt("Value", hide_input=True, confirmation_prompt=True)
         return typed.encode("utf-8")
@@ -52,7 +55,7 @@ def _value(file: Path | None) -> bytes:
             value: bytes = source.read()
     except OSError as error:
         fail(f"{file} cannot be read: {error.strerror}.", 2)
-    return value.rstrip(b"\r\n") if value.count(b"\n") <= 1 else value
+    return secret_of_file(value)
 
 
 @secret_group.command("list")
@@ -74,7 +77,7 @@ def list_command(directory: Path | None, as_json: bool) -> None:
 @dir_option
 def delete_command(name: str, directory: Path | None) -> None:
     """Remove a secret."""
-    call(find_dir(directory), "secret.delete", name=name)
+    call(find_dir(directory), "secret.delete", name=name, actor=_actor())
     click.echo(f"{name} is removed.")
 
 

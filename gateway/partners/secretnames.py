@@ -11,15 +11,34 @@ from gateway.partners.errors import OperationError
 from gateway.partners.profile import PartnerProfile
 from gateway.store.secrets import list_secrets
 
-__all__ = ["OWN_KINDS", "missing_secrets", "refuse_own_secrets", "secret_names"]
+__all__ = [
+    "OWN_KINDS",
+    "missing_secrets",
+    "refuse_own_secrets",
+    "secret_kind",
+    "secret_names",
+    "secret_of_file",
+]
 
 #: Kinds of stored secrets that are the gateway's own keys: people store none of them, and no profile may name one.
 OWN_KINDS = ("as2-identity", "ssh-host-key", "setup-code", "staff-totp", "alert-key")
+#: Field → kind of the secret that it names; every other one is kept as it is ("plain").
+_KINDS = {"sftp.hosted.password": "password-hash", "http.tokens": "token"}
 
 
 def secret_names(profile: PartnerProfile) -> list[tuple[str, str]]:
     """(field, name) of every reference to a secret, in the order of the fields."""
     return list(_names(profile.model_dump(mode="json"), ""))
+
+
+def secret_kind(path: str) -> str:
+    """How the secret that a field names is kept: "plain", "password-hash" or "token"."""
+    return _KINDS.get(path.partition("[")[0], "plain")
+
+
+def secret_of_file(data: bytes) -> bytes:
+    """The secret in a file: a single line without its end, anything longer as it is."""
+    return data.rstrip(b"\r\n") if data.count(b"\n") <= 1 else data
 
 
 def missing_secrets(session: Session, profile: PartnerProfile) -> list[str]:

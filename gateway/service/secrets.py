@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
 
 from gateway.partners.errors import OperationError
 from gateway.partners.secretnames import OWN_KINDS
+from gateway.store import ledger
 from gateway.store.secrets import delete_secret, list_secrets, put_secret
 from gateway.transports.http import new_token
 from gateway.transports.sftp.server import hash_password
@@ -24,8 +29,8 @@ KINDS = ("plain", "password-hash", "token")
 def put(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Store or replace a secret: ``name``, ``kind`` and, except for a token, ``value`` (base64).
 
-    "plain" is kept as it is, "password-hash" as its argon2id hash, "token" is made here and given back once.
-    Raises OperationError.
+    "plain" is kept as it is, "password-hash" as its argon2id hash, "token" is made here and given back once. The ledger
+    gets the name, the kind and the ``actor``. Raises OperationError.
     """
     name, kind = str(parameters["name"]), str(parameters.get("kind") or "plain")
     if kind not in KINDS:
@@ -40,9 +45,12 @@ def put(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     if kind == "password-hash":
         value = _hashed(value)
     now = context.pipeline.clock()
-    context.store.writer.run(
-        lambda session: put_secret(session, context.kek, name, value, kind=kind, now=now, replace=True)
-    )
+
+    def work(session: Session) -> None:
+        put_secret(session, context.kek, name, value, kind=kind, now=now, replace=True)
+        _note(session, "secret-stored", name, parameters, now, {"kind": kind})
+
+    context.store.writer.run(work)
     context.relationships.refresh()
     return {"name": name, "kind": kind, **({"token": token} if token else {})}
 
@@ -84,9 +92,26 @@ def delete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Remove a secret that an operator stored. Raises OperationError for an unknown one and for the gateway's own."""
     name = str(parameters["name"])
     _refuse_own(context, name)
-    if not context.store.writer.run(lambda session: delete_secret(session, name)):
+    now = context.pipeline.clock()
+
+    def work(session: Session) -> bool:
+        removed = delete_secret(session, name)
+        if removed:
+            _note(session, "secret-removed", name, parameters, now, {})
+        return removed
+
+    if not context.store.writer.run(work):
         raise OperationError(f'There is no secret "{name}".', "`gateway secret list` shows them.")
     return {"name": name, "deleted": True}
+
+
+def _note(
+    session: Session, kind: str, name: str, parameters: Mapping[str, Any], now: datetime, data: Mapping[str, Any]
+) -> None:
+    actor = str(parameters.get("actor") or "operator")
+    ledger.append(
+        session, at=now, kind=kind, subject_type="secret", subject_id=name, actor=actor, reason="", data=dict(data)
+    )
 
 
 def _refuse_own(context: Context, name: str) -> None:

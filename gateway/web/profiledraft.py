@@ -40,6 +40,7 @@ __all__ = [
     "of_text",
     "readable",
     "request_of",
+    "secrets_of_settings",
     "sections_of",
     "typed",
 ]
@@ -230,15 +231,22 @@ def _refuse_elsewhere(session: Session, draft: Draft, profile: PartnerProfile, s
     if profile.status.value != before:
         fix = f"Write {before} here." if draft.base else "A new partner begins as a draft."
         wrong.append(("status", "is changed by the buttons of the partner's page, which look at what is missing.", fix))
-    settings = own_settings(site)
-    reserved = set() if settings is None else {settings.alerts.smtp_password_secret}
-    if settings is not None and settings.web.oidc is not None:
-        reserved.add(settings.web.oidc.client_secret)
+    reserved = secrets_of_settings(site)
     for path, name in secret_names(profile):
         if name in reserved:
             wrong.append((path, f'names the secret "{name}", which belongs to the settings.', "Choose another name."))
     if wrong:
         raise PartnerFileError([Problem(draft.code, 0, path, message, fix) for path, message, fix in wrong])
+
+
+def secrets_of_settings(site: Site) -> frozenset[str]:
+    """The stored secrets that the settings name: they are the gateway's and no partner's."""
+    settings = own_settings(site)
+    if settings is None:
+        return frozenset()
+    oidc = settings.web.oidc
+    names = {settings.alerts.smtp_password_secret, oidc.client_secret if oidc is not None else ""}
+    return frozenset(names - {""})
 
 
 def _presets_of(tree: Mapping[str, Any]) -> tuple[str | None, list[str]]:

@@ -37,9 +37,9 @@ class _Reader(HTMLParser):
         elif tag == "textarea":
             self._area, self._text = named.get("name"), ""
         elif tag == "input" and named.get("type") not in ("file", "submit"):
-            ticked = named.get("type") not in ("checkbox", "radio") or "checked" in named
-            if ticked and named.get("name"):
-                self._add(named["name"], named.get("value", "on"))
+            box = named.get("type") in ("checkbox", "radio")
+            if named.get("name") and (not box or "checked" in named):
+                self._add(named["name"], named.get("value", "on" if box else ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "select" and self._select is not None:

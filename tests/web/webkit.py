@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -23,6 +24,7 @@ from gateway.alerts.watch import run_checks
 from gateway.partners import operations as partner_operations
 from gateway.pipeline import caseactions, corrections, messageactions, ordering, queueactions
 from gateway.pipeline import operations as pipeline_operations
+from gateway.service import secrets
 from gateway.settings import AlertSettings
 from gateway.staff import accounts
 from gateway.staff.setup import store_setup_code
@@ -121,6 +123,12 @@ class WebKit:
                 return asdict(ledger.verify(session))
         if name in alert_operations.OPERATIONS:
             return alert_operations.OPERATIONS[name](self.alerting, parameters)
+        if name == "secret.put":
+            relationships = SimpleNamespace(refresh=lambda: None)
+            context: Any = SimpleNamespace(
+                store=self.kit.store, kek=KEK, pipeline=self.kit.pipeline, relationships=relationships
+            )
+            return secrets.put(context, parameters)
         if name in partner_operations.OPERATIONS:
             operation = partner_operations.OPERATIONS[name]
             return self.write(lambda session: operation(session, self.kit.now, **parameters))
