@@ -23,8 +23,9 @@ __all__ = ["Server", "need_postgresql", "running_server"]
 
 #: The database from which the others are copied: every table, no rows.
 _TEMPLATE = "made_once"
-#: What a test need not wait for: nobody pulls the plug of its machine.
-_QUICK = "-c fsync=off -c full_page_writes=off -c max_connections=200 -c listen_addresses=''"
+_OPTIONS = "-c max_connections=200 -c listen_addresses=''"
+#: What most tests need not wait for: nobody pulls the plug of their machine.
+_QUICK = "-c fsync=off -c full_page_writes=off"
 
 
 def need_postgresql() -> None:
@@ -42,13 +43,14 @@ def need_postgresql() -> None:
 class Server:
     """A server that listens on a socket in its own folder. A root user hands it to ``nobody``, as it demands."""
 
-    def __init__(self, home: Path, switch: dict[str, Any]) -> None:
+    def __init__(self, home: Path, switch: dict[str, Any], durable: bool) -> None:
         self.home = home
         self._switch = switch
+        self._options = f"-k {home} {_OPTIONS} {'' if durable else _QUICK}"
         self._data = str(home / "data")
 
     def make(self) -> None:
-        """Make the cluster, in a language whose order of letters is not that of their numbers where there is one."""
+        """Make the cluster."""
         subprocess.run(
             ["initdb", "-D", self._data, "-U", "gateway", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"],
             check=True,
@@ -59,9 +61,8 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         log = str(self.home / "log")
-        options = f"-k {self.home} {_QUICK}"
         subprocess.run(
-            ["pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start"],
+            ["pg_ctl", "-D", self._data, "-w", "-l", log, "-o", self._options, "start"],
             check=True,
             stdout=subprocess.DEVNULL,
             **self._switch,
@@ -112,14 +113,14 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """A server that runs until the end of the block."""
+def running_server(*, durable: bool = False) -> Iterator[Server]:
+    """A server that runs until the end of the block; ``durable`` = as an operator runs it."""
     home = Path(tempfile.mkdtemp(prefix="gateway-pg-"))
     switch: dict[str, Any] = {}
     if os.getuid() == 0:
         shutil.chown(home, "nobody")
         switch = {"user": "nobody", "cwd": "/"}
-    server = Server(home, switch)
+    server = Server(home, switch, durable)
     try:
         server.make()
         server.start()

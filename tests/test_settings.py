@@ -132,6 +132,28 @@ def test_a_database_url_is_not_a_path(tmp_path: Path) -> None:
     assert settings.database_url == "postgresql+psycopg://edi@db/edi"
 
 
+@pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_the_driver_of_a_database_need_not_be_named(tmp_path: Path, kind: str) -> None:
+    write_default(tmp_path, COMPANY)
+    settings = load_settings(tmp_path, {"GATEWAY_STORE_DATABASE": f"{kind}://edi:pass%40word@db/edi?host=/run"})
+    assert settings.database_url == "postgresql+psycopg://edi:pass%40word@db/edi?host=/run"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "reason"),
+    [
+        ("mysql://edi:open-sesame@db/edi", "mysql://edi:***@db/edi", "name a SQLite file, or a PostgreSQL database"),
+        ("postgresql://edi:open-sesame@db:port/x", "edi:***@db:port", "it is not a database URL"),
+    ],
+)
+def test_a_mistake_in_the_address_of_a_database_is_told_without_its_password(
+    tmp_path: Path, url: str, shown: str, reason: str
+) -> None:
+    message = problem_of(tmp_path, settings_text(COMPANY, database=url))
+    assert "[store] database = " in message and shown in message and reason in message
+    assert "open-sesame" not in message
+
+
 def test_a_directory_without_settings_says_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="gateway init"):
         load_settings(tmp_path / "nowhere", {})

@@ -132,8 +132,9 @@ def _source(settings: Settings) -> Source:
     paths = settings.paths
     if paths.database is None:
         fail(
-            "The database is not a SQLite file, and this command copies no other.",
-            fix="Back it up with its own tools (pg_dump) first, then copy the blobs folder and the settings.",
+            "The messages are in a database server, and this command copies no other than an SQLite file.",
+            fix=f"Save it with pg_dump first, then copy {paths.blobs}, {paths.settings} and your own folders. "
+            "Without keys/kek, in another place, nobody can open its secrets. How: docs/backup.md.",
         )
     kept, left = _keys(paths)
     return Source(

@@ -66,6 +66,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "guide": LazyCommand("gateway.cli.guide", "guide_group", "Partner guides: list and check."),
     "backup": LazyCommand("gateway.cli.backup", "backup_command", "Back up the working directory."),
     "restore": LazyCommand("gateway.cli.backup", "restore_command", "Restore a backup into an empty folder."),
+    "restored": LazyCommand("gateway.cli.restored", "restored_command", "Go on after a database server was restored."),
     "support": LazyCommand("gateway.cli.support", "support_group", "A bundle for those who help."),
     "bench": LazyCommand("gateway.cli.bench", "bench_group", "Measure against named peers."),
 }
@@ -146,7 +147,8 @@ def _write_traceback(error: Exception, arguments: Sequence[str], reference: str)
     """Append the traceback to the log of the working directory, else to a file of its own."""
     text = "".join(traceback.format_exception(error))
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    entry = f"{stamp} ERROR gateway.cli error id {reference}, command {arguments[:2]}\n{text}"
+    command = [argument.partition("=")[0] for argument in arguments[:2]]  # a value may be a secret
+    entry = f"{stamp} ERROR gateway.cli error id {reference}, command {command}\n{text}"
     for log in (_log_of(arguments), Path(tempfile.gettempdir()) / f"gateway-error-{reference}.log"):
         if log is not None:
             with contextlib.suppress(OSError):

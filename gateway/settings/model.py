@@ -37,10 +37,10 @@ def _known_database(value: str) -> str:
     except (ArgumentError, ValueError):
         raise ValueError("it is not a database URL, postgresql+psycopg://user:password@host:5432/name") from None
     if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername="postgresql+psycopg")
+        return f"postgresql+psycopg://{value.partition('://')[2]}"
     if url.drivername not in ("postgresql+psycopg", "sqlite"):
         raise ValueError("name a SQLite file, or a PostgreSQL database as postgresql+psycopg://user@host/name")
-    return url.render_as_string(hide_password=False)
+    return value
 
 
 class StoreSettings(Section):

@@ -360,6 +360,36 @@ def test_a_very_large_database_is_not_read_through(home: Path, monkeypatch: pyte
     assert one(home, "integrity")[1].startswith("Not read through")
 
 
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({}, "ok", "A commit is on the server's disk when it returns (1.0 MiB)."),
+        ({"fsync": "off"}, "fail", "runs with fsync = off: what was acknowledged can be lost"),
+        ({"fsync": "off", "full_page_writes": "off"}, "fail", "with fsync = off and full_page_writes = off"),
+        ({"max_connections": 20}, "warn", "takes 20 connections; the gateway may need 35"),
+    ],
+)
+def test_a_database_server_is_asked_whether_it_keeps_what_it_confirms(
+    changes: dict[str, object], status: str, said: str
+) -> None:
+    facts = {"fsync": "on", "full_page_writes": "on", "bytes": 2**20, "max_connections": 100, **changes}
+    result = list(stored._server(facts))[-1]
+    assert result.status == status
+    assert said in result.message
+
+
+def test_settings_that_name_a_database_are_closed_to_others(home: Path) -> None:
+    settings(home, "# database = ", 'database = "postgresql+psycopg://gateway:open-sesame@127.0.0.1:1/x"  # ')
+    place = home / "gateway.toml"
+    place.chmod(0o644)
+    assert one(home, "permissions")[0] == "fail"
+    place.chmod(0o640)
+    assert one(home, "permissions")[0] == "ok"
+    status, message = one(home, "database")
+    assert status == "fail"
+    assert "gateway:***@127.0.0.1:1/x cannot be reached" in message
+
+
 def add_events(home: Path) -> None:
     def append(session: Session) -> None:
         for n in range(5):

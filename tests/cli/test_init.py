@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from gateway import workdir
 from gateway.cli.init import init_command
@@ -208,3 +209,17 @@ def test_an_unfinished_directory_that_a_service_uses_is_left_to_it(tmp_path: Pat
     (tmp_path / "other/gateway.db").touch()
     with open_store(tmp_path / "other/gateway.db"), pytest.raises(StoreLockedError):
         workdir.make_working_directory(home, company_named("X"), now=NOW)
+
+
+def test_a_certificate_of_another_database_stays_and_ours_lies_beside_it(tmp_path: Path) -> None:
+    """The database was changed for another one: our key there is new, and partners must not be given the old one."""
+    first = json.loads(init(tmp_path, "--json").output)["as2"]
+    old = Path(first["certificate"]).read_bytes()
+    settings = tmp_path / "gateway.toml"
+    settings.write_text(settings.read_text().replace("# database = ", 'database = "other.db"  # '))
+    second = json.loads(init(tmp_path, "--json").output)["as2"]
+    assert Path(first["certificate"]).read_bytes() == old
+    assert second["certificate"] != first["certificate"]
+    certificate = x509.load_pem_x509_certificate(Path(second["certificate"]).read_bytes())
+    assert certificate.fingerprint(hashes.SHA256()).hex(":").upper() == second["fingerprint"]
+    assert json.loads(init(tmp_path, "--json").output)["as2"] == second

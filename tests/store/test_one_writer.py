@@ -75,7 +75,10 @@ def whole(store: Store) -> ledger.LedgerReport:
         return ledger.verify(session)
 
 
-def test_a_second_writing_process_is_refused_and_told_who_has_it(store: Store, url: str, tmp_path: Path) -> None:
+def test_a_second_writing_process_is_refused_and_told_who_has_it(
+    store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "LOCK_SECONDS", 0.2)
     with pytest.raises(StoreLockedError, match=r"in use by another gateway \(server process \d+, from this machine\)"):
         open_store(url, blobs=tmp_path)
     with open_store(url, blobs=tmp_path, write=False) as beside, beside.read() as session:

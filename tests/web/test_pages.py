@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from gateway.staff import accounts
 from gateway.staff.sessions import hash_id
+from gateway.store.errors import StoreUnreachableError
 from gateway.store.ledger import Event
 from tests.web.webkit import PASSWORD, Browser, WebKit, texts
 
@@ -299,3 +300,20 @@ def test_security_opens_changes_and_closes_accounts(web: WebKit) -> None:
     assert send("/users/change", name="newcomer", change="explode").status_code == 400
     send("/users/change", name="nobody", change="disable")
     assert "There is no account" in browser.get("/users").text
+
+
+def test_while_the_database_is_away_pages_say_so_and_programs_are_told_to_come_again(
+    web: WebKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_engine: object) -> None:
+        raise StoreUnreachableError("The database postgresql+psycopg://edi:***@db/edi cannot be reached: refused.")
+
+    browser = web.browser("vera")
+    monkeypatch.setattr(web.kit.store, "_connected", away)
+    for address in ("/", "/messages", "/failures", "/system"):
+        answer = browser.get(address)
+        assert answer.status_code == 503, address
+        assert "cannot be reached" in answer.text
+    answer = browser.client.get("/api/v1/messages", headers={"Authorization": f"Bearer gwt_{'x' * 43}"})
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
