@@ -335,7 +335,7 @@ def _differs(path: Path, profile: PartnerProfile, home: Path) -> bool:
 @dir_option
 @json_option
 def test_command(name: str, directory: Path | None, as_json: bool) -> None:
-    """Try the partner's SFTP server step by step and say what was found. Exit code 1 when a step fails."""
+    """Try the partner's servers step by step and say what was found. Exit code 1 when a step fails."""
     result = call(find_dir(directory), "partner.test", name=name)
     if as_json:
         print_json(result)

@@ -14,6 +14,7 @@ from gateway.alerts import operations as alert_operations
 from gateway.messages import queries
 from gateway.partners import operations as partner_operations
 from gateway.partners.errors import OperationError
+from gateway.partners.rules import delivery_url
 from gateway.pipeline import caseactions, corrections, messageactions, ordering, queueactions, retention
 from gateway.pipeline import operations as pipeline_operations
 from gateway.service import secrets
@@ -22,6 +23,7 @@ from gateway.service.context import Context, utc_now
 from gateway.staff import operations as staff_operations
 from gateway.staff.operations import Staff
 from gateway.store import ledger
+from gateway.transports.as2.post import Reached, reach
 from gateway.transports.sftp.client import partner_test
 from gateway.workdir import ssh_host_keys
 
@@ -92,15 +94,37 @@ def _poll(context: Context, parameters: dict[str, Any]) -> Any:
 
 
 def _test(context: Context, parameters: dict[str, Any]) -> Any:
-    """Try a partner's SFTP server step by step: {"ok", "steps": [{"step", "ok", "sentence"}]}."""
-    _, profile = context.directory.current(str(parameters["name"]))
+    """Try a partner's servers step by step: {"ok", "steps": [{"step", "ok", "sentence"}]}.
+
+    Its web address is reached and its certificate checked, nothing is posted; on its SFTP server a file of ours is
+    written and removed.
+    """
+    code = str(parameters["name"])
+    _, profile = context.directory.current(code)
     if context.pipeline.secrets is None:
         raise OperationError("Secrets cannot be opened here.")
-    steps = partner_test(profile, context.pipeline.secrets)
+    steps: list[Any] = []
+    url = delivery_url(profile)
+    if url is not None:
+        steps += _reached(context, code, url, profile.as2.connect_timeout)
+    if profile.xml.url is not None and profile.xml.standard is not None:
+        steps += reach(profile.xml.url, connect_timeout=30.0)
+    if profile.sftp.host is not None or not steps:
+        steps += partner_test(profile, context.pipeline.secrets)
     return {
-        "ok": bool(steps) and all(step.ok for step in steps),
+        "ok": all(step.ok for step in steps),
         "steps": [{"step": step.step, "ok": step.ok, "sentence": step.sentence} for step in steps],
     }
+
+
+def _reached(context: Context, code: str, url: str, seconds: float) -> list[Reached]:
+    """The way to a partner's AS2 address, with the trust that its messages are sent with."""
+    try:
+        relationship = context.relationships.for_partner(code)
+    except LookupError as error:
+        return [Reached("settings", False, str(error.args[0] if error.args else error))]
+    pinned = relationship.active("tls", utc_now())
+    return reach(url, connect_timeout=seconds, tls=relationship.tls, pinned=pinned)
 
 
 def _ledger(context: Context, _parameters: dict[str, Any]) -> Any:

@@ -100,6 +100,8 @@ ACCESS: dict[str, Access] = {
     "partners_keys.upload": _ADMIN_CHANGE,
     "partners_keys.secrets": _ADMIN_CHANGE,
     "partners_keys.store": _ADMIN_CHANGE,
+    "partners_test.show": _ADMIN,
+    "partners_test.start": _ADMIN,
     "partners_status.ask": _ADMIN_CHANGE,
     "partners_status.change": _ADMIN_CHANGE,
     "queues.index": _SEE,

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.transports.as2.cms import TheirCertificate
 from gateway.transports.as2.relationship import TlsTrust, origin
 
-__all__ = ["HttpAnswer", "PostError", "Target", "post", "target_of"]
+__all__ = ["HttpAnswer", "PostError", "Reached", "Target", "post", "reach", "target_of"]
 
 #: Answers are receipts of a few kilobytes.
 MAX_ANSWER_BYTES = 1 << 20
@@ -102,6 +102,17 @@ def _forbidden(address: str, *, private: bool) -> bool:
     if not private and not parsed.is_global:
         return True
     return parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or str(parsed) in _METADATA
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How one step on the way to a server went."""
+
+    #: "address", "tcp" or "tls".
+    step: str
+    ok: bool
+    #: What was seen, or what failed and what to do.
+    sentence: str
 
 
 class _Response(http.client.HTTPResponse):
@@ -189,7 +200,7 @@ def post(
     except PostError:
         raise
     except ssl.SSLError as error:
-        raise PostError(f"TLS with {target.host} failed: {error.reason or error}. Check both certificates.") from error
+        raise PostError(_tls_failure(target, error)) from error
     except TimeoutError as error:
         raise PostError(f"{target.host} did not answer in time.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -197,6 +208,55 @@ def post(
         raise PostError(f"The exchange with {target.host}:{target.port} broke: {words}.") from error
     finally:
         connection.close()
+
+
+def reach(
+    url: str, *, connect_timeout: float, tls: TlsTrust | None = None, pinned: Sequence[TheirCertificate] = ()
+) -> list[Reached]:
+    """Go to the server of an address as `post` does, send nothing, and tell every step; the last one may have failed.
+
+    Takes at most ``connect_timeout`` seconds for each of its addresses, and as much for TLS.
+    """
+    try:
+        target = target_of(url)
+    except PostError as error:
+        return [Reached("address", False, str(error))]
+    steps = [Reached("address", True, f"{target.host} has the address {', '.join(target.addresses)}.")]
+    trust = tls or TlsTrust()
+    pins = frozenset(one.certificate.public_bytes(Encoding.DER) for one in pinned) if trust.pinned else frozenset()
+    if target.secure and trust.pinned and not pins:
+        return [*steps, Reached("tls", False, "No pinned TLS certificate of the partner is valid today.")]
+    context = _context(trust.pinned, trust.client_pem) if target.secure else None
+    place, connection = f"{target.host}:{target.port}", _Connection(target, None, pins, connect_timeout)
+    try:
+        connection.connect()
+    except OSError as error:
+        words = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        return [
+            *steps,
+            Reached("tcp", False, f"{place} cannot be reached ({words}). Check the port and the firewalls."),
+        ]
+    finally:
+        connection.close()
+    steps.append(Reached("tcp", True, f"{place} takes connections."))
+    if context is None:
+        return [*steps, Reached("tls", True, "The address has no TLS: what is sent relies on AS2's own encryption.")]
+    secured = _Connection(target, context, pins, connect_timeout)
+    try:
+        secured.connect()
+    except ssl.SSLError as error:
+        return [*steps, Reached("tls", False, _tls_failure(target, error))]
+    except (PostError, OSError) as error:
+        return [*steps, Reached("tls", False, str(error) or "The server ended the connection.")]
+    else:
+        shown = "the pinned certificate" if trust.pinned else "a certificate that this machine trusts for that name"
+        return [*steps, Reached("tls", True, f"TLS works, and the server shows {shown}.")]
+    finally:
+        secured.close()
+
+
+def _tls_failure(target: Target, error: ssl.SSLError) -> str:
+    return f"TLS with {target.host} failed: {error.reason or error}. Check both certificates."
 
 
 def _exchange(

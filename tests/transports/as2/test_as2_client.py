@@ -30,7 +30,7 @@ from gateway.transports.as2 import post as post_module
 from gateway.transports.as2.building import Protection, ReceiptWish
 from gateway.transports.as2.client import As2Delivery, ReceiptSender
 from gateway.transports.as2.mdn import MdnFacts, build_mdn
-from gateway.transports.as2.post import PostError, post, target_of
+from gateway.transports.as2.post import PostError, post, reach, target_of
 from gateway.transports.as2.relationship import BasicAuth, TlsTrust
 
 
@@ -395,3 +395,32 @@ def test_our_client_certificate_is_shown(tmp_path):
         pins = [pinned(key("web"), "tls")]
         got = post(server.url, [], b"x", connect_timeout=5, response_timeout=5, tls=TlsTrust(True, pem), pinned=pins)
     assert got.status == 200
+
+
+def steps(url, **trust):
+    return [(each.step, each.ok) for each in reach(url, connect_timeout=5, **trust)]
+
+
+def test_a_server_is_reached_step_by_step_and_nothing_is_posted(tmp_path):
+    with peer(reply(200)) as server:
+        assert steps(server.url) == [("address", True), ("tcp", True), ("tls", True)]
+    assert server.seen == []
+    with peer(reply(200), tls_context(tmp_path, "web")) as server:
+        assert steps(server.url)[-1] == ("tls", False)
+        pins = {"tls": TlsTrust(pinned=True), "pinned": [pinned(key("web"), "tls")]}
+        assert steps(server.url, **pins)[-1] == ("tls", True)
+        other = {"tls": TlsTrust(pinned=True), "pinned": [pinned(key("other"), "tls")]}
+        assert steps(server.url, **other)[-1] == ("tls", False)
+        assert steps(server.url, tls=TlsTrust(pinned=True)) == [("address", True), ("tls", False)]
+    assert server.seen == []
+
+
+def test_a_server_that_cannot_be_reached_says_at_which_step():
+    with peer(reply(200)) as server:
+        gone = server.url
+    (_, tcp) = reach(gone, connect_timeout=5)
+    assert not tcp.ok
+    assert "Check the port and the firewalls." in tcp.sentence
+    for url in ("http://169.254.169.254/latest", "http://no-such-host.invalid/", "ftp://127.0.0.1/"):
+        (address,) = reach(url, connect_timeout=5)
+        assert (address.step, address.ok) == ("address", False)
