@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,47 +43,18 @@ from gateway.store.engine import Store, open_store
 from gateway.store.errors import PayloadRemovedError
 from tests.alerts.alertkit import AlertKit
 from tests.pipeline.pipelinekit import HARBOR, Kit
+from tests.postgresqlkit import need_postgresql, running_server
 
-# Debian keeps the server's programs outside the search path.
-for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin")):
-    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-_MISSING = [name for name in ("initdb", "pg_ctl") if shutil.which(name) is None]
-if importlib.util.find_spec("psycopg") is None:
-    _MISSING.append("psycopg")
-if _MISSING and os.environ.get("GATEWAY_REQUIRE_ALL") != "1":
-    pytest.skip(f"PostgreSQL is not here: {', '.join(_MISSING)} missing", allow_module_level=True)
-
+need_postgresql()
 pytestmark = pytest.mark.real
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a server's socket. A root user hands the server to ``nobody``, as it demands."""
-    home = tmp_path_factory.mktemp("pg")
-    switch: dict[str, object] = {}
-    if os.getuid() == 0:
-        home = Path(tempfile.mkdtemp(prefix="gateway-pg-"))
-        shutil.chown(home, "nobody")
-        switch = {"user": "nobody", "cwd": "/"}
-    data = str(home / "data")
-    start = ["pg_ctl", "-D", data, "-w", "-l", str(home / "log"), "-o", f"-k {home} -c listen_addresses=''"]
-    try:
-        subprocess.run(
-            ["initdb", "-D", data, "-U", "gateway", "-A", "trust"], check=True, capture_output=True, **switch
-        )
-        subprocess.run([*start, "start"], check=True, stdout=subprocess.DEVNULL, **switch)
-        yield home
-    finally:
-        subprocess.run(["pg_ctl", "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True, **switch)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def store(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    url = f"postgresql+psycopg://gateway@/postgres?host={server}"
-    with open_store(url, blobs=tmp_path_factory.mktemp("blobs")) as opened:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    blobs = tmp_path_factory.mktemp("blobs")
+    with running_server() as server, open_store(server.new_database("gateway"), blobs=blobs) as opened:
         migrations.upgrade(opened)
         yield opened
 
