@@ -44,6 +44,8 @@ _CLOSED = (Review.RESOLVED.value, Review.IGNORED.value)
 #: Open cases that are ranked; the oldest of them when there are more.
 _MOST_OPEN = 1_000
 _NEVER = "9999"
+#: Characters of an amount that is summed up.
+_LONGEST_AMOUNT = 20
 #: A transmission that is not read yet, and a document that has no end yet.
 _UNREAD = (Processing.RECEIVED.value, Processing.IDENTIFIED.value)
 _ON_THE_WAY = (Processing.IDENTIFIED.value, Processing.VALIDATED.value, Processing.MAPPED.value)
@@ -404,11 +406,14 @@ def _waiting(session: Session, ids: list[str]) -> dict[str, int]:
 
 
 def _money(session: Session, ids: list[str]) -> dict[str, list[tuple[str, str]]]:
-    """Case → (amount, currency) of the members that wait, the largest first."""
-    total = func.sum(cast(Document.amount, Numeric(24, 6)))
+    """Case → (amount, currency) of the members that wait, the largest first.
+
+    Amounts that nobody can mean are left out: what a partner writes must not keep the page from opening.
+    """
+    total = func.sum(cast(Document.amount, Numeric(38, 6)))
     query = (
         _of_documents(ids, Document.currency, total)
-        .where(DOCUMENT_WAITS, Document.amount.is_not(None))
+        .where(DOCUMENT_WAITS, func.length(Document.amount) <= _LONGEST_AMOUNT, Document.amount.not_like("%E%"))
         .group_by(CaseMember.case_id, Document.currency)
     )
     found: dict[str, list[tuple[Decimal, str]]] = {}

@@ -39,6 +39,7 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
 }
 #: How the session is set up that writes; the server notices within a minute that we are gone without a word.
 _WRITER = (
@@ -112,10 +113,10 @@ def explain(error: Exception, engine: Engine) -> StoreUnreachableError | None:
     refused = isinstance(error.orig, errors.OperationalError) and error.statement is None and not error.orig.sqlstate
     if not (error.connection_invalidated or refused):
         return None
-    reason = " ".join(str(error.orig).split()).rstrip(".")
+    reason = (str(error.orig).strip().splitlines() or ["no reason was given"])[0].rstrip(".")
     return StoreUnreachableError(
         f"The database {engine.url.render_as_string(hide_password=True)} cannot be reached: {reason}. What was not "
-        "confirmed is not stored; the gateway goes on by itself as soon as the server answers."
+        "confirmed is not stored; a running gateway goes on by itself as soon as the server answers."
     )
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import update
 
 from gateway.messages import ids
+from gateway.messages.models import Document
 from gateway.store.engine import Store, open_store
 from gateway.store.migrations import upgrade
 from tests.pipeline.pipelinekit import Kit
@@ -167,3 +169,11 @@ def test_the_machine_is_told_with_its_database(both: tuple[WebKit, WebKit]) -> N
     page = texts(both[1].browser("root").get("/system"))
     assert "PostgreSQL 1" in page
     assert "postgresql+psycopg://gateway@/pages" in page
+
+
+@pytest.mark.parametrize("amount", ["9" * 17 + ".00", "9" * 20 + ".00", "1E+30", "-1E-30", "9" * 5000])
+def test_no_amount_keeps_the_failures_from_opening(both: tuple[WebKit, WebKit], amount: str) -> None:
+    for web in both:
+        change = update(Document).where(Document.processing == "rejected").values(amount=amount, currency="USD")
+        web.kit.store.writer.run(lambda session, change=change: session.execute(change))
+        assert web.browser("root").get("/failures").status_code == 200
