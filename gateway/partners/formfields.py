@@ -129,7 +129,7 @@ def _of(name: str, annotation: Any, about: str) -> FormField:
     if origin is tuple:
         return _of_list(name, get_args(inner)[0], about)
     if origin is dict:
-        held = _of("", get_args(inner)[1], "")
+        held = _of("value", get_args(inner)[1], "")
         if held.kind is FormKind.GROUP:
             return FormField(name, FormKind.ENTRIES, about, model=held.model)
         return FormField(name, FormKind.PAIRS, about, value=held)

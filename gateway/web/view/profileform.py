@@ -39,7 +39,6 @@ _UNITS: Final = {
     "percent": "percent",
     "memory": "bytes",
 }
-_SAMPLES: Final = {FormKind.DAY: "2026-03-31", FormKind.INSTANT: "2026-03-31 or 2026-03-31T12:00:00Z"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,7 @@ def sections(
     build = _Build(problems, choices, str(tree.get("preset") or "the SFTP habits"))
     own: list[Part] = []
     found = []
-    for part in build.parts(PartnerProfile, tree, inherited, preset, ("", "")):
+    for part in build.parts(PartnerProfile, tree, {**inherited, "preset": None}, preset, ("", "")):
         if part.path in FIXED:
             continue
         if isinstance(part, Fieldset):
@@ -254,7 +253,7 @@ class _Build:
             options=self._options(of, path, text),
             inherited="" if inherited in (None, "", [], ()) else told(inherited, of.name),
             source=source,
-            unit=next((unit for end, unit in _UNITS.items() if of.name.endswith(end)), ""),
+            unit=_unit(of),
             nothing=nothing,
             nothing_words=words,
             is_nothing=value in ("", []) or (nothing == "null" and is_null),
@@ -343,6 +342,11 @@ class _Build:
 
     def _told(self, path: str) -> tuple[str, ...]:
         return tuple(self.problems.get(path, ()))
+
+
+def _unit(of: FormField) -> str:
+    counts = of.kind in {FormKind.WHOLE, FormKind.DECIMAL, FormKind.LINES}
+    return next((unit for end, unit in _UNITS.items() if counts and of.name.endswith(end)), "")
 
 
 def _at(values: Any, key: str) -> Any:
