@@ -223,8 +223,10 @@ def _read(draft: Draft, home: Path | None) -> PartnerProfile:
 
 
 def _refuse_elsewhere(session: Session, draft: Draft, profile: PartnerProfile, site: Site) -> None:
-    """Refuse what has a place of its own: the code, the status, and secrets of the settings."""
+    """Refuse what has a place of its own: the code, the status, private keys, and secrets of the settings."""
     wrong = []
+    if "PRIVATE KEY-----" in draft.text:
+        wrong.append(("", "holds a private key; a profile holds none.", "Name a secret, and set it under Secrets."))
     if profile.code != draft.code:
         wrong.append(("code", f'is "{profile.code}"; the code of a partner never changes.', f"Write {draft.code}."))
     before = registry.get(session, draft.code).status.value if draft.base else "draft"

@@ -205,6 +205,7 @@ def test_fields_and_text_are_two_views_of_one_draft(web: WebKit) -> None:
         ("code: harbor\nname: Harbor\nstatus: retired\n", "is changed by the buttons of the partner's page"),
         ("- code: harbor\n  name: A\n- code: bolt\n  name: B\n", "must hold one partner"),
         ("", "is empty"),
+        ("code: harbor\nname: H\nstatus: live\nnotes: -----BEGIN PRIVATE KEY-----\n", "holds a private key"),
         ("a: [", "is not YAML"),
         ("code: &a harbor\nname: !!python/object:os.system x\n", "uses the YAML tag"),
         ("x: 1\n" * 60_000, "a partner file has at most"),
@@ -255,6 +256,21 @@ def test_a_session_that_ended_gives_the_text_back(web: WebKit) -> None:
     answer = sheet.press("review")
     assert answer.status_code == 401
     assert "notes: an hour of typing" in answer.text
+
+
+def test_a_version_that_never_was_is_no_base(web: WebKit) -> None:
+    sheet = edit(web.browser("adam")).fill({"v-notes": "x"})
+    for base in ("0", "7", "-1", "one"):
+        assert sheet.fill({"base": base}).press("review").status_code == 400
+    assert len(versions(web)) == 1
+
+
+def test_a_new_row_is_where_one_goes_on_typing(web: WebKit) -> None:
+    sheet = edit(web.browser("adam")).step("add:ids.isa")
+    assert sheet.answer.text.count("autofocus") == 1
+    assert 'name="v-ids.isa[1].qualifier" value=""' in sheet.answer.text
+    assert edit(web.browser("adam")).step("add:ids.gs_by_set").answer.text.count("autofocus") == 1
+    assert "autofocus" not in edit(web.browser("adam")).answer.text
 
 
 def test_two_admins_lose_nothing(web: WebKit) -> None:

@@ -148,7 +148,8 @@ def edit(code: str) -> Any:
     action = form.get("do", "check")
     mode = form.get("mode", "fields")
     draft = of_text(Draft(code, form.get("base", 0, type=int), ""), form.get("content", ""))
-    _begun(code)
+    if not 0 < draft.base <= _begun(code).base:
+        abort(400, "That is not a version of this partner.")
     reason = form.get("reason", "").strip()[:MOST_REASON]
     try:
         if mode == "fields":
