@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -372,3 +373,54 @@ def test_hostile_text_stays_text_on_every_page_of_the_way(web: WebKit, value: st
         assert "<script>alert" not in page.text
         assert "1337" not in texts(page)
     assert len(json.dumps([info.reason for info in versions(web)])) > 2
+
+
+#: Buttons, values and texts that no page of ours would send.
+BUTTONS = (
+    *(
+        "check",
+        "review",
+        "text",
+        "fields",
+        "save",
+        "rebase",
+        "nonsense",
+        "add:ids.isa",
+        "add:as2",
+        "add:zzz",
+        "add:code",
+    ),
+    *("remove:contacts[0]", "remove:contacts[9]", "own:inbound.accepted", "inherit:as2", "inherit:code", "add:tags"),
+    *("add:documents.sent", "remove:documents.received{0}", "add:sftp.hosted.keys", "own:documents.sent"),
+)
+VALUES = ("", "x", "\x00", "-1", "9" * 30, "null", "true", "<b>", "a\nb", "{}", "é" * 50, " ")
+TEXTS = (
+    *("", "x", "null", "[]", "{}", "a: 1", "- a", "as2: x\ncode: bolt\nname: B\nstatus: live"),
+    "code: bolt\nname: B\nstatus: draft\nas2: []\nids: {isa: {id: A}}\nsftp: null\nenvelope: x\nlinks: foo\n"
+    "inbound: {severities: [1], accepted: {set: '850'}, code_lists: x}\ndocuments: {sent: [a]}\ncontacts: {name: x}\n",
+    "code: bolt\nname: [a]\nstatus: {a: b}\npreset: [x]\nxml: {accepted_secrets: x}\n"
+    "sftp: {preset: {a: b}, hosted: {keys: {key: {a: b}}}}\nhttp: {tokens: [x, {secret: {a: b}}]}\n",
+    "code: bolt\nname: B\nstatus: draft\npreset: no-such\n",
+    "code: bolt\nname: B\nstatus: nonsense\nsftp: {preset: nope}\n",
+)
+
+
+def test_no_form_however_wrong_is_a_fault_of_ours(web: WebKit) -> None:
+    befriend(web, "bolt", preset="big-box-retailer", contacts=[{"name": "Ilse"}], sftp={"hosted": {"keys": ["x", "y"]}})
+    browser, dice = web.browser("adam"), random.Random(4711)
+    whole = edit(browser, "bolt").fields
+    names = sorted(set(whole) - {"csrf_token", "base"})
+    for _ in range(60):
+        form = {**whole, **{name: [dice.choice(VALUES)] for name in dice.sample(names, 6)}}
+        if dice.random() < 0.6:
+            form |= {"content": [dice.choice(TEXTS)], "mode": [dice.choice(("fields", "text", "odd"))]}
+        do = dice.choice(BUTTONS)
+        answer = browser.client.post("/partners/bolt/edit", data={**form, "do": do, "reason": ""})
+        assert answer.status_code in (200, 400), (do, form["content"], form["mode"])
+    assert len(versions(web, "bolt")) == 1
+
+
+def test_a_check_of_an_overtaken_form_shows_both_changes(web: WebKit) -> None:
+    sheet = edit(web.browser("adam")).fill({"v-notes": "mine"})
+    save(web.browser("root"), {"v-locale": "de"})
+    assert sheet.press("check").status_code == 409

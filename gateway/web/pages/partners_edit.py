@@ -146,7 +146,7 @@ def edit(code: str) -> Any:
     """One step in the form: the button ``do`` says which."""
     form, site = request.form, the_site()
     action = form.get("do", "check")
-    mode = form.get("mode", "fields")
+    mode = "fields" if form.get("mode") == "fields" else "text"
     draft = of_text(Draft(code, form.get("base", 0, type=int), ""), form.get("content", ""))
     if not 0 < draft.base <= _begun(code).base:
         abort(400, "That is not a version of this partner.")
@@ -155,7 +155,7 @@ def edit(code: str) -> Any:
         if mode == "fields":
             step = action if action.partition(":")[0] in ("add", "own", "remove", "inherit") else ""
             draft = typed(draft, form.to_dict(flat=False), site.home, step)
-        draft = Draft(code, draft.base, draft.text, "text" if mode == "text" else "fields", draft.refused)
+        draft = Draft(code, draft.base, draft.text, mode, draft.refused)
         if action in _MODES:
             return _switched(draft, action)
         if action == "review":
@@ -166,6 +166,7 @@ def edit(code: str) -> Any:
             with site.read() as session:
                 draft, conflicts = laid_over(draft, session, site.home)
             return confirmation(draft, reason, conflicts)
+        return _form(draft, _judged(draft) if action == "check" else Look(), opened=_place(action))
     except PartnerFileError as error:  # a text that is none, or not one partner
         found = Look(
             tuple(Mistake(each.line, each.path, f"{each.message} {each.fix}".strip()) for each in error.problems)
@@ -173,7 +174,6 @@ def edit(code: str) -> Any:
         return _form(Draft(code, draft.base, draft.text, "text"), found)
     except PartnerChangedError:
         return _changed(draft, reason)
-    return _form(draft, _judged(draft) if action == "check" else Look(), opened=_place(action))
 
 
 def _begun(code: str, version: int | None = None) -> Draft:
