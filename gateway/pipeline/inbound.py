@@ -30,7 +30,7 @@ from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.reconcile import reconcile
 from gateway.standards.xml.memory import give_back
 from gateway.store import payloads
-from gateway.store.base import UtcDateTime
+from gateway.store.base import KeyText, UtcDateTime
 from gateway.store.errors import PayloadRemovedError
 from gateway.store.faults import fault_point
 from gateway.store.prepared import Prepared
@@ -50,10 +50,10 @@ _ADD_INTERCHANGE = Prepared(insert(_INTERCHANGES))
 _OF_CONTROL = (
     select(_INTERCHANGES.c.id)
     .where(
-        _INTERCHANGES.c.sender == bindparam("sender", type_=Text),
-        _INTERCHANGES.c.receiver == bindparam("receiver", type_=Text),
+        _INTERCHANGES.c.sender == bindparam("sender", type_=KeyText),
+        _INTERCHANGES.c.receiver == bindparam("receiver", type_=KeyText),
         _INTERCHANGES.c.test == bindparam("test", type_=Boolean),
-        _INTERCHANGES.c.control == bindparam("control", type_=Text),
+        _INTERCHANGES.c.control == bindparam("control", type_=KeyText),
         _INTERCHANGES.c.direction == "in",
         _INTERCHANGES.c.received_at >= bindparam("since", type_=UtcDateTime),
         _INTERCHANGES.c.ta1_code.is_not(None),

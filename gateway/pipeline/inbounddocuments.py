@@ -23,6 +23,7 @@ from gateway.pipeline.outgoing import findings_json
 from gateway.pipeline.planned import PlannedDocument, PlannedInterchange
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
+from gateway.store.base import KeyText
 from gateway.store.prepared import Prepared
 
 __all__ = ["ACTOR", "InboundRun", "duplicate_of", "key_holder", "take_document"]
@@ -38,7 +39,7 @@ _KEY_HOLDER = Prepared(
     select(_DOCUMENTS.c.id).where(
         _DOCUMENTS.c.partner == bindparam("partner", type_=Text),
         _DOCUMENTS.c.direction == "in",
-        _DOCUMENTS.c.business_key == bindparam("business_key", type_=Text),
+        _DOCUMENTS.c.business_key == bindparam("business_key", type_=KeyText),
         _DOCUMENTS.c.owns_key,
     )
 )

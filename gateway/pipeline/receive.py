@@ -24,6 +24,7 @@ from gateway.partners.models import Partner
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.store import payloads
+from gateway.store.base import KeyText
 from gateway.store.errors import PayloadRemovedError, StoreBusyError
 from gateway.store.faults import fault_point
 from gateway.store.prepared import Prepared
@@ -186,7 +187,7 @@ _BY_IDENTITY = Prepared(
         _TABLE.c.partner == bindparam("partner", type_=Text),
         _TABLE.c.direction == "in",
         _TABLE.c.transport == bindparam("transport", type_=Text),
-        _TABLE.c.transport_id.in_([bindparam("identity", type_=Text), bindparam("other", type_=Text)]),
+        _TABLE.c.transport_id.in_([bindparam("identity", type_=KeyText), bindparam("other", type_=KeyText)]),
     )
     .limit(1)
 )

@@ -36,6 +36,7 @@ from gateway.store.engine import Store, after_commit
 from gateway.store.errors import StoreBusyError, StoreClosedError, StoreError, StoreUnreachableError
 from gateway.store.faults import fault_point
 from gateway.store.prepared import Prepared
+from gateway.store.writer import of_the_statement
 
 __all__ = ["MAX_RUNS", "RETRY_PAUSES", "EmbeddedWork", "PoisonHandler"]
 
@@ -49,9 +50,6 @@ RETRY_PAUSES = (0.2, 1.0, 5.0, 15.0)
 POLL_SECONDS = 1.0
 #: Seconds between tries to record the end of a run while the database refuses.
 RECORD_SECONDS = 1.0
-
-#: What a handler may raise without its message being the cause.
-_NOT_ITS_FAULT = (StoreBusyError, StoreClosedError, OperationalError)
 
 #: Told, in the transaction that fails the job: session, task, key and the last error in one line.
 PoisonHandler = Callable[[Session, Task, str, str], None]
@@ -276,18 +274,22 @@ class EmbeddedWork:
         """Call the handler, record how it ended and claim the next job."""
         try:
             self._handlers[Task(run.task)](run.key)
-        except _NOT_ITS_FAULT as error:
+        except Exception as error:  # noqa: BLE001 - logged in `_failed`, and counted
+            return self._failed(run, error)
+        fault_point("work.before_finish")
+        return self._record(run, None)
+
+    def _failed(self, run: _Run, error: Exception) -> _Run | None:
+        """Let a run that failed run again later, or never when it did so too often."""
+        if _not_its_fault(error):
             logger.warning("%s %s could not reach the database and waits: %s", run.task, run.key, _line(error))
             self._pause(replace(run, attempts=run.attempts - 1), error, self._pauses[-1])
             return None
-        except Exception as error:
-            logger.exception("Run %d of %s %s failed", run.attempts, run.task, run.key)
-            if run.attempts >= MAX_RUNS:
-                return self._record(run, _line(error))
-            self._pause(run, error, self._pauses[min(run.attempts, len(self._pauses)) - 1])
-            return None
-        fault_point("work.before_finish")
-        return self._record(run, None)
+        logger.error("Run %d of %s %s failed", run.attempts, run.task, run.key, exc_info=error)
+        if run.attempts >= MAX_RUNS:
+            return self._record(run, _line(error))
+        self._pause(run, error, self._pauses[min(run.attempts, len(self._pauses)) - 1])
+        return None
 
     def _pause(self, run: _Run, error: Exception, seconds: float) -> None:
         """Let a job run again later; it stays claimed, and its lane closed, until then."""
@@ -346,6 +348,13 @@ class EmbeddedWork:
                 self._on_poison(session, Task(run.task), run.key, error)
         except Exception:
             logger.exception("The failure of %s %s could not be reported", run.task, run.key)
+
+
+def _not_its_fault(error: Exception) -> bool:
+    """True for what a handler may raise without its message being the cause."""
+    if isinstance(error, OperationalError):
+        return not of_the_statement(error)
+    return isinstance(error, StoreBusyError | StoreClosedError)
 
 
 def _line(error: Exception) -> str:

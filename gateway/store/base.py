@@ -3,25 +3,30 @@
 Everything here is portable between SQLite and PostgreSQL: text identifiers, JSON as text with sorted keys,
 and instants that are always UTC and always aware, whatever the database keeps of a time zone. Texts are compared
 and sorted by their characters' numbers on both, not by the rules of a language: the beginning of a number or a name
-is looked for as a range.
+is looked for as a range. What stands in an index has a bounded length on both: PostgreSQL takes no more, and a partner
+decides how long its numbers are.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, MetaData, Text
+from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["NUL_SHOWN", "Base", "JsonText", "UtcDateTime"]
+__all__ = ["NUL_SHOWN", "Base", "JsonText", "KeyText", "UtcDateTime", "bounded"]
 
 #: What stands for a NUL character in a text on PostgreSQL, which keeps none.
 NUL_SHOWN = "\u2400"
+
+#: Bytes (UTF-8) of a text that stands in an index; three of them fit into a row of an index of PostgreSQL.
+KEY_BYTES = 800
 
 #: Constraint names are fixed so that a migration can name what it changes on either database.
 NAMING: dict[str, str] = {
@@ -88,3 +93,44 @@ class JsonText(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Parse the stored text."""
         return None if value is None else json.loads(value)
+
+
+def bounded(text: str) -> str:
+    """A text as it stands in an index: itself, or where it is too long its beginning and its SHA-256."""
+    if 4 * len(text) <= KEY_BYTES:
+        return text
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) <= KEY_BYTES:
+        return text
+    begin = data[: KEY_BYTES - 100].decode("utf-8", "ignore")
+    return f"{begin}\u2026{hashlib.sha256(data).hexdigest()}"
+
+
+class KeyText(TypeDecorator[str]):
+    """A text in an index: see ``bounded``. What is looked for is shortened in the same way, so it is found."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Shorten what is too long."""
+        return value if value is None else bounded(value)
+
+
+@event.listens_for(Index, "after_parent_attach")
+def _bound(index: Index, table: Table) -> None:
+    """Texts that come into an index of ours are keys."""
+    for column in index.columns:
+        _bound_column(column, table)
+
+
+@event.listens_for(Column, "after_parent_attach")
+def _bound_primary(column: Column[Any], table: object) -> None:
+    """So are those of a primary key."""
+    if column.primary_key and isinstance(table, Table):
+        _bound_column(column, table)
+
+
+def _bound_column(column: Any, table: Table) -> None:
+    if table.metadata is Base.metadata and type(column.type) is Text:
+        column.type = KeyText()

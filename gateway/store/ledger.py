@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.store.base import NUL_SHOWN, Base, JsonText
+from gateway.store.base import NUL_SHOWN, Base, JsonText, bounded
 from gateway.store.errors import LedgerTamperedError
 from gateway.store.prepared import Prepared
 
@@ -184,6 +184,7 @@ def append_all(session: Session, entries: Sequence[Entry], *, at: datetime) -> i
             "seq": seq,
             "at": instant(at),
             **{name: _storable(getattr(entry, name)) for name in _TEXTS},
+            "subject_id": bounded(_storable(entry.subject_id) or ""),
             "data": None if entry.data is None else _canonical(entry.data),
             "prev_hash": previous,
         }

@@ -34,7 +34,7 @@ from sqlalchemy.orm import Session
 from gateway.store.errors import StoreBusyError, StoreClosedError, StoreError
 from gateway.store.faults import fault_point
 
-__all__ = ["DRIVER", "GroupWriter", "Writer", "after_commit", "new_session"]
+__all__ = ["DRIVER", "GroupWriter", "Writer", "after_commit", "new_session", "of_the_statement"]
 
 logger = logging.getLogger(__name__)
 
@@ -114,15 +114,22 @@ class _Item:
     error: Exception | None = None
 
 
-#: Errors of the database for which the statement or its values are to blame, not the database.
 _OF_THE_STATEMENT = (IntegrityError, DataError, ProgrammingError, InternalError)
+#: PostgreSQL's class of errors for a value that is larger than what it can do ("program limit exceeded").
+_TOO_LARGE = "54"
+
+
+def of_the_statement(error: DBAPIError) -> bool:
+    """True when the statement or its values are to blame for an error of the database, not the database."""
+    if error.connection_invalidated:
+        return False
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return isinstance(error, _OF_THE_STATEMENT) or state.startswith(_TOO_LARGE)
 
 
 def _sinks_only_itself(error: Exception) -> bool:
     """True for a statement that was refused and for an error of the work, False for a failing database or disk."""
-    if isinstance(error, DBAPIError):
-        return isinstance(error, _OF_THE_STATEMENT) and not error.connection_invalidated
-    return not isinstance(error, OSError)
+    return of_the_statement(error) if isinstance(error, DBAPIError) else not isinstance(error, OSError)
 
 
 def _nothing_to_say(error: Exception, engine: Engine) -> None:

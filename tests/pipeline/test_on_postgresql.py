@@ -180,3 +180,35 @@ def test_a_server_that_is_away_for_a_moment_while_messages_arrive_costs_none(kit
     assert sorted(document["number"] for document in kit.posted()) == numbers
     assert sorted(row.number or "" for row in kit.documents(direction="in")) == numbers
     assert whole(kit.store)
+
+
+#: What no index of PostgreSQL can hold.
+LONG = "".join(random.Random(7).choices("ABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=9000)).encode()
+PLACES = {
+    "order number": (b"PO-0001", LONG),
+    "control number of the set": (b"ST*850*0001", b"ST*850*" + LONG),
+    "control number of the group": (b"*0830*1*X*", b"*0830*" + LONG + b"*X*"),
+    "set": (b"ST*850*", b"ST*" + LONG + b"*"),
+    "version": (b"*X*004010", b"*X*" + LONG),
+    "unit": (b"*EA*", b"*" + LONG + b"*"),
+}
+
+
+def test_a_text_that_is_longer_than_an_index_takes_holds_nobody_up(kit: Kit) -> None:
+    """Every odd message has its end, and so has the good one that came with them."""
+    calls = [arrives(kit, purchase_order(2), "<good@harbor>"), arrives(kit, purchase_order(3), f"<{LONG.decode()}@x>")]
+    for place, (old, new) in PLACES.items():
+        odd = purchase_order(1).replace(old, new)
+        assert LONG in odd, place
+        calls.append(arrives(kit, odd, f"<{place}@harbor>"))
+    at_once(calls)
+    quiet(kit)
+    assert [document["number"] for document in kit.posted()] == ["PO-0002", "PO-0003"]
+    with kit.store.read() as session:
+        arrived = Transmission.direction == "in"
+        states = session.scalars(select(Transmission.processing).where(arrived)).all()
+    assert len(states) == len(calls)
+    assert "received" not in states
+    again = arrives(kit, purchase_order(3), f"<{LONG.decode()}@x>")()
+    assert again.duplicate
+    assert whole(kit.store)

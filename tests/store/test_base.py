@@ -5,9 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.store.base import JsonText, UtcDateTime
+import gateway.alerts.models
+import gateway.messages.corrections
+import gateway.messages.searchkeys
+import gateway.messages.views
+import gateway.partners.models
+import gateway.staff.models
+import gateway.transports.sftp.models  # noqa: F401 - modules with tables
+from gateway.store.base import KEY_BYTES, Base, JsonText, UtcDateTime, bounded
 
 DIALECTS = [sqlite.dialect(), postgresql.dialect()]
 
@@ -42,3 +52,21 @@ def test_json_has_sorted_keys_and_survives_lone_surrogates() -> None:
     assert stored.startswith('{"a":')
     assert stored.isascii()
     assert JsonText().process_result_value(stored, DIALECTS[0]) == value
+
+
+@given(st.text(max_size=1200))
+def test_a_key_fits_into_an_index_and_differs_where_the_texts_do(text: str) -> None:
+    key = bounded(text)
+    assert len(key.encode("utf-8", "surrogatepass")) <= KEY_BYTES
+    assert bounded(key) == key
+    assert (key == text) == (len(text.encode("utf-8", "surrogatepass")) <= KEY_BYTES)
+
+
+def test_long_texts_that_begin_alike_are_different_keys() -> None:
+    assert bounded("x" * 5000 + "a") != bounded("x" * 5000 + "b")
+
+
+def test_every_text_in_an_index_is_a_key() -> None:
+    for table in Base.metadata.tables.values():
+        for index in (*table.indexes, table.primary_key):
+            assert [column.name for column in index.columns if type(column.type) is Text] == [], (table.name, index)

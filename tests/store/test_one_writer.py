@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from gateway.pipeline.work import EmbeddedWork
 from gateway.store import ledger, postgresql
 from gateway.store.engine import Store, open_store
 from gateway.store.errors import StoreDriverError, StoreEncodingError, StoreLockedError, StoreUnreachableError
+from gateway.store.writer import of_the_statement
 from tests.postgresqlkit import Server, need_postgresql, running_server
 
 need_postgresql()
@@ -92,18 +94,28 @@ def test_the_lock_is_free_after_the_end(url: str, tmp_path: Path) -> None:
 
 def test_a_change_that_is_refused_sinks_only_itself(store: Store) -> None:
     store.writer.run(add("twice"))
+    new_job = text("INSERT INTO job (task, key, created_at) VALUES ('none', 'k', now())")
+    store.writer.run(lambda session: session.execute(new_job))
     go = threading.Event()
     held = store.writer.submit(lambda _session: go.wait(10))
     changes = [store.writer.submit(add(name)) for name in ("a-1", "twice", "a-2")]
     # Refused by the database, not by a constraint: a number that its column cannot hold.
     changes.append(store.writer.submit(lambda s: s.execute(text("UPDATE ledger_head SET id = 99999999999"))))
     changes.append(store.writer.submit(add("a-3")))
+    # Refused, because no index takes it: what a message can be to blame for, though it is told as a failure.
+    long = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=20_000))
+    changes.append(store.writer.submit(lambda s: s.execute(text("UPDATE job SET key = :key"), {"key": long})))
+    changes.append(store.writer.submit(add("a-4")))
     go.set()
     assert held.result(10)
     assert [type(change.exception(10)) for change in changes[:3]] == [type(None), IntegrityError, type(None)]
     assert isinstance(changes[3].exception(10), DBAPIError)
     assert changes[4].result(10) == "a-3"
-    assert names(store, "a-") == ["a-1", "a-2", "a-3"]
+    too_long = changes[5].exception(10)
+    assert isinstance(too_long, OperationalError)
+    assert of_the_statement(too_long)
+    assert names(store, "a-") == ["a-1", "a-2", "a-3", "a-4"]
+    store.writer.run(lambda session: session.execute(text("DELETE FROM job")))
     assert whole(store).ok
 
 
