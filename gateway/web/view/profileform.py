@@ -17,7 +17,7 @@ from gateway.partners.formfields import FormField, FormKind, defaults_of, form_f
 from gateway.partners.formtree import entries_of, items_of, shown
 from gateway.partners.profile import PartnerProfile
 from gateway.transports.sftp.hostkeys import fingerprint
-from gateway.web.view.profiles import field_words, told
+from gateway.web.view.profiles import field_words, group_words, told
 
 __all__ = ["Fieldset", "Input", "Part", "Row", "Rows", "Section", "sections", "walk"]
 
@@ -189,7 +189,7 @@ def sections(
         if part.path in FIXED:
             continue
         if isinstance(part, Fieldset):
-            found.append(Section(part.name, part.words, part.about, part.parts, part.problems))
+            found.append(Section(part.name, group_words(part.name), part.about, part.parts, part.problems))
         else:
             own.append(part)
     general = Section("partner", "Partner", "Who it is, and whom to ask.", tuple(own), tuple(problems.get("", ())))
@@ -345,8 +345,10 @@ class _Build:
 
 
 def _unit(of: FormField) -> str:
+    """What a number counts, where its name does not say so."""
     counts = of.kind in {FormKind.WHOLE, FormKind.DECIMAL, FormKind.LINES}
-    return next((unit for end, unit in _UNITS.items() if counts and of.name.endswith(end)), "")
+    unit = next((unit for end, unit in _UNITS.items() if counts and of.name.endswith(end)), "")
+    return unit if unit and unit.split()[0] not in field_words(of.name).lower() else ""
 
 
 def _at(values: Any, key: str) -> Any:

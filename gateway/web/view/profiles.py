@@ -16,7 +16,7 @@ from gateway.partners.explain import model_at
 from gateway.partners.profile import PartnerProfile
 from gateway.web.view.words import words
 
-__all__ = ["Group", "Row", "field_words", "groups", "told"]
+__all__ = ["Group", "Row", "field_words", "group_words", "groups", "told"]
 
 #: Parts that have a place of their own on the page.
 _ELSEWHERE: Final = frozenset({"as2.certificates"})
@@ -24,12 +24,15 @@ _ELSEWHERE: Final = frozenset({"as2.certificates"})
 _GUARDED: Final = re.compile(r"secret|password|passphrase|private|token", re.IGNORECASE)
 #: Characters of a value that are shown.
 _MOST: Final = 600
-_WORD: Final = {
+#: Group of a profile → words, and name of a field → words; what is in neither is spelled out.
+_GROUP: Final = {
     "ids": "Their identities",
     "ours": "Our identities towards them",
     "inbound": "What we take",
-    "xml": "XML",
     "keep": "Retention",
+}
+_WORD: Final = {
+    "xml": "XML",
     "isa": "ISA",
     "gs": "GS",
     "isa11": "ISA11",
@@ -108,7 +111,7 @@ def groups(profile: PartnerProfile, preset: Mapping[str, Any]) -> list[Group]:
         default, under = bare.get(name), preset.get(name)
         rows = list(_rows((name,), values[name], default, under, profile.preset or "preset"))
         if model_at((name,)) is not None and isinstance(values[name], dict):
-            found.append(Group(name, field_words(name), field.description or "", tuple(rows)))
+            found.append(Group(name, group_words(name), field.description or "", tuple(rows)))
         elif name in ("code", "name", "status"):
             own += [Row(row.path, row.words, row.about, row.value, "") for row in rows]
         else:
@@ -143,6 +146,11 @@ def _about(path: tuple[str, ...]) -> str:
     model = model_at(path[:-1]) if len(path) > 1 else PartnerProfile
     field = model.model_fields.get(path[-1]) if model is not None else None
     return (field.description or "") if field is not None else ""
+
+
+def group_words(name: str) -> str:
+    """The name of a group of the profile for people."""
+    return _GROUP.get(name) or field_words(name)
 
 
 def field_words(name: str) -> str:
