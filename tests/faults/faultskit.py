@@ -27,6 +27,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def pages_on_any_port(company: Company) -> None:
+    """Let the system choose the port of the staff pages: several such gateways run at the same time."""
+    settings = company.home / "gateway.toml"
+    usual, text = '# listen = "127.0.0.1:4090"', settings.read_text("utf-8")
+    assert usual in text
+    settings.write_text(text.replace(usual, 'listen = "127.0.0.1:0"'), "utf-8")
+
+
 #: The account of a day on which nothing went wrong.
 NOTHING = {
     "lost": 0,
@@ -49,6 +57,7 @@ def buyer_and_seller(home: Path, databases: tuple[str, str] | None = None) -> It
         seller = Company("alpine-supply", "Alpine Supply", home / "seller", database=of_seller, launch=nursery.launch)
         buyer.prepare()
         seller.prepare(f"127.0.0.1:{free_port()}")
+        pages_on_any_port(seller)
         try:
             for company in (buyer, seller):
                 company.start()
