@@ -19,6 +19,7 @@ from typing import Any
 import asyncssh
 
 from gateway.messages.ports import InboundPort
+from gateway.store.errors import StoreError
 from gateway.transports.sftp.algorithms import COMPRESSION, MODERN, AlgorithmSet
 from gateway.transports.sftp.hostkeys import HostKey
 from gateway.transports.sftp.server.accounts import LegacyException, MailboxDirectory, allowed
@@ -177,6 +178,8 @@ class SftpListener:
             await connection.wait_closed()
         except (asyncssh.Error, OSError) as error:
             logger.info("SFTP connection from %s ended before its login: %s", address, error)
+        except StoreError as error:
+            logger.warning("SFTP connection from %s was closed, its partner may try again: %s", address, error)
         finally:
             if connection is not None:
                 self._connections.pop(connection, None)

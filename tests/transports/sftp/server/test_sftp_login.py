@@ -12,6 +12,7 @@ import asyncssh
 import pytest
 from sftpkit import NOW, QUICK, account, account_key, client_key, order, running
 
+from gateway.store.errors import StoreUnreachableError
 from gateway.transports.sftp.algorithms import CIPHERS, KEX, LEGACY, MACS, MODERN, SIGNATURES, with_legacy
 from gateway.transports.sftp.server.accounts import LegacyException
 from gateway.transports.sftp.server.bans import BanRules
@@ -35,6 +36,24 @@ def login(server, **options) -> str:
         return ""
 
     return server.call(attempt()).result(30)
+
+
+def unreachable() -> list[LegacyException]:
+    """A directory whose database does not answer."""
+    raise StoreUnreachableError("The database cannot be reached: connection refused.")
+
+
+def test_while_the_database_is_away_a_connection_is_closed_and_the_log_says_why(
+    store, tmp_path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(store, tmp_path) as server:
+        there, server.directory.exceptions = server.directory.exceptions, unreachable
+        with caplog.at_level("WARNING"):
+            assert login(server) != ""
+        assert "its partner may try again: The database cannot be reached" in caplog.text
+        assert "never retrieved" not in caplog.text
+        server.directory.exceptions = there
+        assert login(server) == "", "nothing of it is left"
 
 
 @pytest.mark.parametrize("kind", ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"])
