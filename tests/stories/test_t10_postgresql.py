@@ -22,7 +22,7 @@ from tests.faults.faultskit import NOTHING, account, await_acknowledged, await_q
 from tests.postgresqlkit import Server, need_postgresql, running_server
 
 need_postgresql()
-pytestmark = [pytest.mark.real, pytest.mark.volume]
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 PASSWORD = "open-sesame-5309"
 
@@ -140,7 +140,6 @@ def test_a_restored_database_is_checked_and_uses_no_control_number_again(two: Tw
     assert last > 1000 + len(used)
 
 
-@pytest.mark.slow
 def test_the_whole_demonstration_runs_on_it(server: Server, tmp_path: Path) -> None:
     """AS2, SFTP and cXML over HTTP, X12 and XML, with its broken documents and their cases."""
     steps = run_demo(
