@@ -28,7 +28,7 @@ from tests.pipeline.test_outbound import body
 from tests.postgresqlkit import Server, need_postgresql, running_server
 
 need_postgresql()
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 ORDERS = 24
 

@@ -22,7 +22,7 @@ from tests.web.test_orders import FOLLOWED, send
 from tests.web.webkit import Browser, WebKit, texts
 
 need_postgresql()
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 LISTS = {
     "/messages": (
