@@ -39,6 +39,7 @@ __all__ = [
     "Subject",
     "Transition",
     "advance",
+    "advance_values",
     "allowed",
     "begin",
     "begin_values",
@@ -328,24 +329,50 @@ def advance(
 
     For work that does several steps in one transaction (validate, map and post).
     """
-    name = subject_type(subject)
-    first = _value(getattr(subject, axis.value) if expected is None else expected)
-    path = [first, *(_value(state) for state in states)]
-    for old, new in pairwise(path):
-        _check(name, subject.id, axis, old, new)
-    changes = {**(values or {}), axis.value: path[-1]}
+    first = getattr(subject, axis.value) if expected is None else expected
+    changes = {**(values or {}), axis.value: _value(states[-1])}
     session.flush()
-    statement = _changing(type(subject), axis.value, tuple(sorted(changes)))
+    moved = advance_values(
+        session, type(subject), subject.id, axis, [first, *states],
+        actor=actor, reason=reason, now=now, values=values, data=data,
+    )  # fmt: skip
+    if moved:
+        for column, value in changes.items():
+            set_committed_value(subject, column, value)
+    return moved
+
+
+def advance_values(
+    session: Session,
+    kind: type[Subject],
+    identity: str,
+    axis: Axis,
+    path: Sequence[State | str],
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    values: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> bool:
+    """Like ``advance`` for a row that nobody needs to hold; ``path`` begins with the state that it has to be in.
+
+    The session must hold no unflushed change of this row.
+    """
+    name = _SUBJECTS[kind][0]
+    states = [_value(state) for state in path]
+    for old, new in pairwise(states):
+        _check(name, identity, axis, old, new)
+    changes = {**(values or {}), axis.value: states[-1]}
+    statement = _changing(kind, axis.value, tuple(sorted(changes)))
     new_values = {f"new_{column}": value for column, value in changes.items()}
-    if statement.change(session, {"subject": subject.id, "old": first, **new_values}) == 0:
+    if statement.change(session, {"subject": identity, "old": states[0], **new_values}) == 0:
         return False
     entries = [
-        ledger.Entry("moved", name, subject.id, actor, reason, axis=axis.value, old=old, new=new, data=data)
-        for old, new in pairwise(path)
+        ledger.Entry("moved", name, identity, actor, reason, axis=axis.value, old=old, new=new, data=data)
+        for old, new in pairwise(states)
     ]
     ledger.append_all(session, entries, at=now)
-    for column, value in changes.items():
-        set_committed_value(subject, column, value)
     return True
 
 

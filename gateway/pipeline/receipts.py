@@ -77,15 +77,16 @@ class Collections:
         if found is None or found.partner != partner or found.delivery not in _WAITING:
             return
         # Not loaded: nobody needs the other columns, and this runs for every file that a partner collects.
-        row = Transmission(id=transmission_id, delivery=found.delivery)
-        values = {"reason": reason, "last_error": None}
-        lifecycle.move(
-            session, row, Axis.DELIVERY, Delivery.CONFIRMED, actor="sftp", reason=reason, now=now, values=values
-        )
-        if _CASE.first(session, {"id": transmission_id, "type": subject_type(row)}) is not None:
-            close_settled(session, subject_type(row), row.id, actor="sftp", reason=reason, now=now)
+        lifecycle.advance_values(
+            session, Transmission, transmission_id, Axis.DELIVERY, [found.delivery, Delivery.CONFIRMED],
+            actor="sftp", reason=reason, now=now, values={"reason": reason, "last_error": None},
+        )  # fmt: skip
+        if _CASE.first(session, {"id": transmission_id, "type": _KIND}) is not None:
+            close_settled(session, _KIND, transmission_id, actor="sftp", reason=reason, now=now)
 
 
+#: The ledger's word for a transmission.
+_KIND = "transmission"
 _TRANSMISSION, _MEMBER = cast("Table", Transmission.__table__), cast("Table", CaseMember.__table__)
 _DELIVERY = Prepared(
     select(_TRANSMISSION.c.partner, _TRANSMISSION.c.delivery).where(_TRANSMISSION.c.id == bindparam("id", type_=Text))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +51,18 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+def _utc(value: datetime) -> datetime:
+    """An aware instant in UTC. Raises ValueError for a naive one."""
+    if value.tzinfo is None:
+        raise ValueError(f"The instant {value.isoformat()} has no time zone; pass an aware datetime.")
+    return value.astimezone(UTC)
+
+
+def _sqlite_instant(value: datetime | None) -> str | None:
+    """``2026-01-31 23:59:59.000000``: how SQLite keeps an instant, without its zone."""
+    return None if value is None else _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware instant, stored in UTC and returned in UTC.
 
@@ -61,17 +74,26 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Turn an aware instant into UTC; raises ValueError for a naive one."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"The instant {value.isoformat()} has no time zone; pass an aware datetime.")
-        return value.astimezone(UTC)
+        return None if value is None else _utc(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """On SQLite straight to the text that SQLAlchemy's own type writes: instants are in nearly every row."""
+        return _sqlite_instant if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give the instant back as aware UTC (SQLite keeps no zone)."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: Kept, as ``json.dumps`` makes a new one for each value.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def _json_text(value: Any) -> str | None:
+    """Compact JSON with sorted keys."""
+    return None if value is None else _encode(value)
 
 
 class JsonText(TypeDecorator[Any]):
@@ -86,9 +108,11 @@ class JsonText(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Serialise to compact JSON with sorted keys."""
-        if value is None:
-            return None
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return _json_text(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """The same in one call: texts and JSON are in nearly every row."""
+        return _json_text
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Parse the stored text."""
@@ -106,6 +130,11 @@ def bounded(text: str) -> str:
     return f"{begin}\u2026{hashlib.sha256(data).hexdigest()}"
 
 
+def _key_text(value: str | None) -> str | None:
+    """A text as it is kept in an index."""
+    return None if value is None else bounded(value)
+
+
 class KeyText(TypeDecorator[str]):
     """A text in an index: see ``bounded``. What is looked for is shortened in the same way, so it is found."""
 
@@ -114,7 +143,11 @@ class KeyText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Shorten what is too long."""
-        return value if value is None else bounded(value)
+        return _key_text(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """The same in one call."""
+        return _key_text
 
 
 @event.listens_for(Index, "after_parent_attach")

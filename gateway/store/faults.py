@@ -16,16 +16,14 @@ __all__ = ["FAULT_VARIABLE", "fault_point"]
 #: The environment variable that arms one fault point.
 FAULT_VARIABLE = "GATEWAY_FAULT"
 
+#: Read once: a process is armed when it starts.
+_armed_name, _, _nth = os.environ.get(FAULT_VARIABLE, "").partition(":")
 _passes: dict[str, itertools.count[int]] = {}
 
 
 def fault_point(name: str) -> None:
     """Die here when this point is armed; otherwise return at once."""
-    armed = os.environ.get(FAULT_VARIABLE)
-    if armed is None:
+    if name != _armed_name:
         return
-    wanted, _, nth = armed.partition(":")
-    if wanted != name:
-        return
-    if next(_passes.setdefault(name, itertools.count(1))) >= int(nth or 1):
+    if next(_passes.setdefault(name, itertools.count(1))) >= int(_nth or 1):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -149,7 +149,7 @@ def instant(at: datetime) -> str:
     """The ledger's text of an aware instant, ``2026-01-31T23:59:59.000000Z``; ValueError for a naive one."""
     if at.tzinfo is None:
         raise ValueError(f"The instant {at.isoformat()} has no time zone; pass an aware datetime.")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:-_OFFSET]}Z"
 
 
 def append(
@@ -281,6 +281,8 @@ _HEAD = cast("Table", LedgerHead.__table__)
 _READ_HEAD = Prepared(select(_HEAD.c.seq, _HEAD.c.hash).with_for_update())
 _MAKE_HEAD = Prepared(text("INSERT INTO ledger_head (id, seq, hash) VALUES (1, 0, :genesis) ON CONFLICT DO NOTHING"))
 _MOVE_HEAD = Prepared(text("UPDATE ledger_head SET seq = :new_seq, hash = :new_hash WHERE id = 1 AND seq = :old_seq"))
+#: Characters of the offset at the end of an instant in UTC.
+_OFFSET = len("+00:00")
 _TEXTS = ("kind", "subject_type", "subject_id", "axis", "old", "new", "actor", "reason")
 _FIELDS = (
     *("seq", "at", "kind", "subject_type", "subject_id", "axis", "old", "new", "actor", "reason", "data"),

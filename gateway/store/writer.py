@@ -157,10 +157,13 @@ class GroupWriter:
         self._committing = False
         self._info = info
         self._group_limit = group_limit
-        self._queue: queue.Queue[_Item | None] = queue.Queue(queue_limit)
+        self._queue_limit = queue_limit
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()
         self._connection: Connection | None = None
+        #: A session on that connection which the work before left as it was.
+        self._spare: Session | None = None
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -170,13 +173,12 @@ class GroupWriter:
         with self._gate:
             if self._closed:
                 raise StoreClosedError("The store is closed; nothing was written.")
-            try:
-                self._queue.put_nowait(_Item(work, future))
-            except queue.Full:
+            if self._queue.qsize() >= self._queue_limit:  # whoever adds to it holds the gate
                 raise StoreBusyError(
-                    f"The database writer has {self._queue.maxsize} changes waiting and takes no more now; "
+                    f"The database writer has {self._queue_limit} changes waiting and takes no more now; "
                     "nothing was stored, try again in a moment."
-                ) from None
+                )
+            self._queue.put(_Item(work, future))
         return future
 
     def run(self, work: Callable[[Session], T]) -> T:
@@ -278,10 +280,12 @@ class GroupWriter:
                 info = info | {DRIVER: connection.connection.driver_connection}
             for item in group:
                 item.error = None
-                session = new_session(connection, info, savepoint=savepoints)
+                session = self._session(connection, info, savepoint=savepoints)
+                touched = True
                 try:
                     item.value = item.work(session)
-                    if session.in_transaction() or session.new or session.dirty or session.deleted:
+                    touched = session.in_transaction() or any(True for _row in session)
+                    if touched:
                         session.commit()
                 except Exception as error:
                     session.rollback()
@@ -295,12 +299,24 @@ class GroupWriter:
                 else:
                     hooks.extend(h for h in session.info.get(_HOOKS, ()) if h not in hooks)
                 finally:
-                    session.close()
+                    if touched or savepoints:
+                        session.close()
+                    else:
+                        self._spare = session
             fault_point("store.before_commit")
             self._committing = True
             transaction.commit()
         fault_point("store.after_commit")
         return hooks
+
+    def _session(self, connection: Connection, info: dict[str, Any], *, savepoint: bool) -> Session:
+        """A session for one piece of work. Much of it runs prepared statements only: then one session serves many."""
+        spare, self._spare = self._spare, None
+        if spare is None or savepoint:
+            return new_session(connection, info, savepoint=savepoint)
+        spare.info.clear()
+        spare.info.update(info)
+        return spare
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -316,6 +332,6 @@ class GroupWriter:
             raise
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._spare = self._connection, None, None
         if connection is not None:
             connection.close()

@@ -19,7 +19,7 @@ __all__ = ["WriteBehind"]
 logger = logging.getLogger(__name__)
 
 #: Bytes that may wait for the disk before the client waits too.
-_AHEAD = 1024 * 1024
+_AHEAD = 4 * 1024 * 1024
 
 
 class WriteBehind:
@@ -29,7 +29,7 @@ class WriteBehind:
         self._upload = upload
         self._budget = budget
         self._in_thread = in_thread
-        self._parts: list[tuple[int, bytes]] = []
+        self._parts: list[tuple[int, bytes | memoryview]] = []
         self._held = 0
         self._writing: asyncio.Task[None] | None = None
         #: Where the upload ends when every part is written.
@@ -37,7 +37,7 @@ class WriteBehind:
         #: Why a part could not be written.
         self.error: Exception | None = None
 
-    async def write(self, offset: int, data: bytes) -> None:
+    async def write(self, offset: int, data: bytes | memoryview) -> None:
         """Take a part; returns when there is room for the next one. Raises OSError and ValueError as the file does."""
         if not self._budget.take(len(data)):
             await self.settled()
@@ -73,11 +73,11 @@ class WriteBehind:
         finally:
             self._writing = None
 
-    def _write_parts(self, parts: list[tuple[int, bytes]]) -> None:
+    def _write_parts(self, parts: list[tuple[int, bytes | memoryview]]) -> None:
         for offset, data in parts:
             self._upload.write_file(offset, data)
 
-    def _written(self, parts: list[tuple[int, bytes]]) -> None:
+    def _written(self, parts: list[tuple[int, bytes | memoryview]]) -> None:
         size = sum(len(data) for _, data in parts)
         self._held -= size
         self._budget.give(size)

@@ -1,9 +1,9 @@
 """The channel of one SFTP session: its bytes become requests, its answers bytes, in the order of the requests.
 
 asyncssh hands in what it has decrypted, and everything that needs no waiting is answered in that same call: all answers
-of one piece go out together. A request that has to wait (for a commit, for the disk, for the partner's bandwidth, for a
-client that does not read) goes on in a task; those behind it wait in the buffer, and no more is taken from the channel
-while that is full.
+of one piece go out together. A request that waits for a commit is gone on with when that is there; one that has to wait
+for anything else (the disk, the partner's bandwidth, a client that does not read) goes on in a task. Those behind it
+wait in the buffer, and no more is taken from the channel while that is full.
 
 A client's CLOSE is a request like any other; the end of the channel is none. Whatever is open then is cut.
 """
@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import asyncssh
 from asyncssh.constants import FXP_INIT
 
 from gateway.transports.sftp.server import wire
-from gateway.transports.sftp.server.eager import begin, rest
+from gateway.transports.sftp.server.eager import Commit, begin, rest
 from gateway.transports.sftp.server.lean import lean_channel
 from gateway.transports.sftp.server.requests import EXTENSIONS, answer, refused
 from gateway.transports.sftp.server.session import MailboxSession
@@ -49,6 +49,7 @@ class MailboxChannel(asyncssh.SSHServerSession[bytes]):
         self._open_session = open_session
         self._closed = closed
         self._channel: Any = None
+        self._write: Callable[[bytes], None]
         self._session: MailboxSession | None = None
         self._incoming = PacketStream()
         self._answers: list[bytes] = []
@@ -57,6 +58,8 @@ class MailboxChannel(asyncssh.SSHServerSession[bytes]):
         self._paused = False
         #: A request that waits, or the end.
         self._task: asyncio.Task[None] | None = None
+        #: A request that waits for a commit: its kind, its number and its coroutine.
+        self._parked: tuple[int, int, Coroutine[Any, Any, bytes]] | None = None
         #: The client sends no more, or the channel is gone.
         self._last = False
         self._status = _WELL
@@ -66,7 +69,7 @@ class MailboxChannel(asyncssh.SSHServerSession[bytes]):
     def connection_made(self, chan: Any) -> None:
         """The channel is open."""
         self._channel = chan
-        lean_channel(chan)
+        self._write = lean_channel(chan)
 
     def subsystem_requested(self, subsystem: str) -> bool:
         """SFTP is all there is: no shell, no command, no terminal."""
@@ -79,7 +82,7 @@ class MailboxChannel(asyncssh.SSHServerSession[bytes]):
     def data_received(self, data: bytes, datatype: int | None) -> None:
         """The next bytes of the client."""
         self._incoming.feed(data)
-        if self._task is None:
+        if self._task is None and self._parked is None:
             self._work()
         elif not self._paused and self._incoming.size > _WAITING:
             self._paused = True
@@ -97,20 +100,27 @@ class MailboxChannel(asyncssh.SSHServerSession[bytes]):
 
     def _finish(self) -> None:
         self._last = True
-        if self._task is None:
+        if self._task is None and self._parked is None:
             self._work()
 
     # -- requests ----------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        """Answer what can be answered at once; leave the rest to a task."""
+    def _work(self, waiting: Awaitable[None] | None = None) -> None:
+        """Answer what can be answered at once; leave the rest to a task. ``waiting``: what has to be done before."""
         session = self._session
         if session is None:
             return
-        waiting = self._answer_all(session)
+        if waiting is None and self._parked is None:
+            waiting = self._answer_all(session)
         self._send()
-        if waiting is not None:
+        if waiting is not None or (self._paused and self._parked is None):
             self._task = asyncio.get_running_loop().create_task(self._go_on(session, waiting))
+
+    def _go_on_parked(self) -> None:
+        """The commit is there that a request waits for, or has failed."""
+        session, parked, self._parked = self._session, self._parked, None
+        if session is not None and parked is not None:
+            self._work(self._step(session, *parked))
 
     async def _go_on(self, session: MailboxSession, waiting: Awaitable[None] | None) -> None:
         """Wait for a request and answer what came meanwhile, until nothing waits."""
@@ -134,7 +144,7 @@ class MailboxChannel(asyncssh.SSHServerSession[bytes]):
                 if packet is None:
                     return self._end(session) if self._last and not session.channel_ended else None
                 waiting = self._answer(session, packet)
-                if waiting is not None:
+                if waiting is not None or self._parked is not None:
                     return waiting
         except WireError as error:
             logger.info("%s does not speak SFTP: %s", session.account.partner, error)
@@ -153,14 +163,28 @@ class MailboxChannel(asyncssh.SSHServerSession[bytes]):
         kind, number = packet[0], int.from_bytes(packet[1:5], "big")
         try:
             work = answer(session, kind, number, Fields(packet, 5))
-            if session.unread:
-                return self._later(session, kind, number, work, until_read=True)
+        except Exception as error:  # noqa: BLE001 - told to the client, and logged when it is our fault
+            self._add(refused(number, kind, error))
+            return None
+        if session.unread:
+            return self._later(session, kind, number, work, until_read=True)
+        return self._step(session, kind, number, work)
+
+    def _step(
+        self, session: MailboxSession, kind: int, number: int, work: Coroutine[Any, Any, bytes]
+    ) -> Awaitable[None] | None:
+        """Go on with a request up to where it waits: parked for a commit, else what is left to do for it."""
+        try:
             awaited = begin(work)
         except StopIteration as done:
             self._add(done.value)
             return None
         except Exception as error:  # noqa: BLE001 - told to the client, and logged when it is our fault
             self._add(refused(number, kind, error))
+            return None
+        if isinstance(awaited, Commit):
+            self._parked = (kind, number, work)
+            awaited.tell(asyncio.get_running_loop(), self._go_on_parked)
             return None
         return self._later(session, kind, number, rest(work, awaited))
 
@@ -197,7 +221,7 @@ class MailboxChannel(asyncssh.SSHServerSession[bytes]):
     def _send(self) -> None:
         """Send what was answered; nothing when nobody is there to read it."""
         if self._answers and not self._channel.is_closing():
-            self._channel.write(self._answers[0] if len(self._answers) == 1 else b"".join(self._answers))
+            self._write(self._answers[0] if len(self._answers) == 1 else b"".join(self._answers))
         self._answers.clear()
         self._together = 0
 

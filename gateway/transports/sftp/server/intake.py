@@ -25,6 +25,7 @@ from gateway.store.payloads import INLINE_LIMIT, StagedPayload
 from gateway.transports.sftp.names import is_temporary
 from gateway.transports.sftp.server.accounts import MailboxAccount
 from gateway.transports.sftp.server.completeness import TAIL, incomplete
+from gateway.transports.sftp.server.eager import Commit
 from gateway.transports.sftp.server.entries import Alert, Entry, FileState
 from gateway.transports.sftp.server.mailbox import Mailbox
 from gateway.transports.sftp.server.publish import publish
@@ -201,7 +202,7 @@ class Intake:
         """Hand the bytes in, durably; then the partner sees the file as received."""
         if content.body is not None and content.size <= INLINE_LIMIT and self._staged is not None:
             received, before = self._received(content, account, name, dict(facts))
-            receipt = await asyncio.wrap_future(self._staged.receive_soon(received, before))
+            receipt = await Commit(self._staged.receive_soon(received, before))
         else:
             receipt = await self.in_thread(self._hand_in, content, account, name, dict(facts))
         fault_point("sftp.after_receive")

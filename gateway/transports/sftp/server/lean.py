@@ -10,14 +10,21 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from asyncssh import encryption
 from asyncssh.constants import MSG_IGNORE
 
-from gateway.transports.sftp.server.chacha import ChachaCipher
+from gateway.transports.sftp.server.chacha import NAME as CHACHA
+from gateway.transports.sftp.server.chacha import ChachaEncryption
+from gateway.transports.sftp.server.packets import DataPackets
 
 __all__ = ["QuietLogger", "install", "lean_channel", "lean_connection", "wants_packets_logged"]
+
+#: Under this name a connection keeps what sends its data.
+_PACKETS = "gateway_packets"
 
 #: Seconds after which a sign of life sets the keepalive's timer anew.
 _ALIVE = 1.0
@@ -25,7 +32,8 @@ _ALIVE = 1.0
 
 def install() -> None:
     """Let asyncssh use our form of ChaCha20-Poly1305, in every connection; calling it again changes nothing."""
-    encryption.ChachaCipher = ChachaCipher  # type: ignore[attr-defined,assignment]
+    _theirs, cipher = encryption._enc_params[CHACHA]
+    encryption._enc_params[CHACHA] = (ChachaEncryption, cipher)
 
 
 def wants_packets_logged() -> bool:
@@ -34,7 +42,10 @@ def wants_packets_logged() -> bool:
 
 
 def lean_connection(connection: Any) -> None:
-    """Leave out the empty packets of a server connection, its log of packets, and most of its timers."""
+    """Leave out the empty packets of a server connection, its log of packets, and most of its timers.
+
+    Without a log of packets, those of open channels take the short way of ``packets`` too.
+    """
     send, reset = connection.send_packet, connection._reset_keepalive_timer
     last_reset = float("-inf")
 
@@ -51,19 +62,27 @@ def lean_connection(connection: Any) -> None:
 
     connection.send_packet = send_packet
     connection._reset_keepalive_timer = reset_keepalive
-    _without_packet_log(connection)
+    if not wants_packets_logged():
+        _without_packet_log(connection)
+        packets = DataPackets(connection)
+        connection._recv_pkthdr = packets.receive
+        connection.set_extra_info(**{_PACKETS: packets})
 
 
-def lean_channel(channel: Any) -> None:
-    """Leave out the log of packets of a channel, and its debug lines."""
+def lean_channel(channel: Any) -> Callable[[bytes], None]:
+    """Leave out the log of packets of a channel, and its debug lines; what sends bytes on it from now on."""
+    write: Callable[[bytes], None] = channel.write
     if not wants_packets_logged():
         _without_packet_log(channel)
         channel._logger = QuietLogger(channel.logger)
+        packets: DataPackets | None = channel.get_connection().get_extra_info(_PACKETS)
+        if packets is not None:
+            write = partial(packets.send, channel)
+    return write
 
 
 def _without_packet_log(handler: Any) -> None:
-    if not wants_packets_logged():
-        handler.log_sent_packet = handler.log_received_packet = _say_nothing
+    handler.log_sent_packet = handler.log_received_packet = _say_nothing
 
 
 def _say_nothing(*_arguments: Any, **_named: Any) -> None:

@@ -87,7 +87,7 @@ async def _read(session: MailboxSession, number: int, fields: Fields) -> bytes:
 
 
 async def _write(session: MailboxSession, number: int, fields: Fields) -> bytes:
-    handle, offset, some = fields.string(), fields.uint64(), fields.string()
+    handle, offset, some = fields.string(), fields.uint64(), fields.view()
     fields.end()
     await session.write(handle, offset, some)
     return wire.ok(number)

@@ -19,6 +19,7 @@ from asyncssh.constants import FXF_WRITE
 from gateway.transports.sftp.server import browsing, uploads
 from gateway.transports.sftp.server.accounts import MailboxAccount
 from gateway.transports.sftp.server.attributes import Attributes, file_attributes, upload_attributes
+from gateway.transports.sftp.server.eager import Commit
 from gateway.transports.sftp.server.entries import Entry, FileState
 from gateway.transports.sftp.server.files import Download, Reception
 from gateway.transports.sftp.server.outlook import Outlook
@@ -60,6 +61,7 @@ class MailboxSession:
         self._files: dict[bytes, Download | Reception] = {}
         self._folders: dict[bytes, Folder] = {}
         self._next_handle = 0
+        self._last_place: tuple[bytes | None, Place | None] = (None, None)
         self._collected_ids: set[str] = set()
         door.sessions.add(self)
 
@@ -142,7 +144,7 @@ class MailboxSession:
             return file.read(offset, size)
         return await self.run(file.read, offset, size)
 
-    async def write(self, handle: bytes, offset: int, data: bytes) -> None:
+    async def write(self, handle: bytes, offset: int, data: bytes | memoryview) -> None:
         """SSH_FXP_WRITE into the staged upload."""
         file = self._file(handle)
         if not isinstance(file, Reception):
@@ -170,7 +172,7 @@ class MailboxSession:
     async def _collected(self, download: Download) -> None:
         entry = download.entry
         reason = f"{entry.partner} read all {entry.size} bytes of {entry.name} and closed it ({self.facts['login']})."
-        await asyncio.wrap_future(self.door.mailbox.collect(entry, reason))
+        await Commit(self.door.mailbox.collect(entry, reason))
         self._collected_ids.add(entry.id)
 
     async def fsync(self, handle: bytes) -> None:
@@ -246,7 +248,10 @@ class MailboxSession:
 
     def place(self, path: bytes) -> Place:
         """What a path means in this mailbox. Raises SFTPNoSuchFile, NameRefusedError."""
-        place = place_of(path, self.account.mailbox)
+        known, place = self._last_place
+        if path != known:  # programs ask several things of one path before they come to the next
+            place = place_of(path, self.account.mailbox)
+            self._last_place = (path, place)
         if place is None:
             raise SFTPNoSuchFile("There is no such file or folder.")
         return place

@@ -20,6 +20,8 @@ from gateway.transports.sftp.server.ranges import ByteRanges
 __all__ = ["LARGEST_GAP", "Finished", "Upload", "fsync_folder", "own_copy"]
 
 _CHUNK = 1024 * 1024
+#: Bytes after which a large upload is brought to the disk while it goes on, so that its CLOSE waits for few of them.
+_SYNC_EVERY = 16 * 1024 * 1024
 #: Bytes past the end of what is there that a write may leave open; more is no file transfer.
 LARGEST_GAP = 64 * 1024 * 1024
 
@@ -58,6 +60,7 @@ class Upload:
         self._hash: Any = hashlib.sha256()
         self._hashed = 0
         self._reserved = 0
+        self._unsynced = 0
 
     @classmethod
     def resumed(cls, upload_id: str, path: Path, budget: MemoryBudget) -> Upload:
@@ -76,7 +79,7 @@ class Upload:
         """True until the upload was spilled to its file."""
         return self._memory is not None
 
-    def fits(self, offset: int, data: bytes) -> bool:
+    def fits(self, offset: int, data: bytes | memoryview) -> bool:
         """True when a write can stay in memory; reserves the room for it."""
         if self._memory is None:
             return False
@@ -87,7 +90,7 @@ class Upload:
         self._reserved += max(more, 0)
         return True
 
-    def write_memory(self, offset: int, data: bytes) -> None:
+    def write_memory(self, offset: int, data: bytes | memoryview) -> None:
         """Write after ``fits`` said yes."""
         memory = self._memory
         if memory is None:
@@ -98,7 +101,7 @@ class Upload:
         memory[offset:end] = data
         self._wrote(offset, end)
 
-    def write_file(self, offset: int, data: bytes) -> None:
+    def write_file(self, offset: int, data: bytes | memoryview) -> None:
         """Write to the staged file, making it first when the upload was in memory. Raises OSError."""
         if self._memory is not None:
             self.spill()
@@ -115,6 +118,10 @@ class Upload:
             else:
                 self._hash = None
         self._wrote(offset, offset + len(data))
+        self._unsynced += len(data)
+        if self._unsynced >= _SYNC_EVERY:
+            os.fdatasync(self._descriptor)
+            self._unsynced = 0
 
     def spill(self) -> None:
         """Move what is in memory to the staged file; ``settle`` gives its room back."""

@@ -69,7 +69,7 @@ async def _upload(session: MailboxSession, entry: Entry | None, pflags: int) -> 
     return Upload(fresh, door.mailbox.staged_path(fresh), door.budget, door.limits.memory_per_file)
 
 
-async def write_upload(session: MailboxSession, reception: Reception, offset: int, data: bytes) -> None:
+async def write_upload(session: MailboxSession, reception: Reception, offset: int, data: bytes | memoryview) -> None:
     """Write a part. Raises SFTPError for what no limit allows, OSError and ValueError for what the file does not take;
     the upload can never be whole then."""
     upload, door = reception.upload, session.door

@@ -127,17 +127,27 @@ class Fields:
 
     def string(self) -> bytes:
         """Bytes with their length before them."""
-        start = self._at + _LENGTH
-        end = start + self._number(_READ_32)
-        if end > len(self._packet):
-            raise WireError("The packet ends within a field.")
-        self._at = end
+        start, end = self._bounds()
         return self._packet[start:end]
+
+    def view(self) -> memoryview:
+        """The same without a copy, for data."""
+        start, end = self._bounds()
+        return memoryview(self._packet)[start:end]
 
     def end(self) -> None:
         """Nothing may follow."""
         if self._at != len(self._packet):
             raise WireError("The packet goes on after its last field.")
+
+    def _bounds(self) -> tuple[int, int]:
+        """Where the bytes of a string are; what follows is read next."""
+        start = self._at + _LENGTH
+        end = start + self._number(_READ_32)
+        if end > len(self._packet):
+            raise WireError("The packet ends within a field.")
+        self._at = end
+        return start, end
 
     def _number(self, kind: struct.Struct) -> int:
         try:

@@ -57,15 +57,16 @@ def test_a_client_that_is_faster_than_the_disk_waits(tmp_path) -> None:
         budget, disk = MemoryBudget(10_000_000), Disk()
         staged = upload(tmp_path, budget)
         behind = WriteBehind(staged, budget, disk)
-        for number in range(3):
+        ahead = 4 * 1024 * 1024 // PART
+        for number in range(ahead):
             await behind.write(number * PART, bytes(PART))
-        writing = asyncio.ensure_future(behind.write(3 * PART, bytes(PART)))
+        writing = asyncio.ensure_future(behind.write(ahead * PART, bytes(PART)))
         await asyncio.sleep(0)
         assert not writing.done()
         disk.go.set()
         await writing
         await behind.settled()
-        assert staged.size == 4 * PART
+        assert staged.size == (ahead + 1) * PART
         staged.release()
 
     asyncio.run(run())
