@@ -2,8 +2,9 @@
 
 Ours is the gateway with everything on the disk before it answers: bytes and transmission of an upload, and the record
 of each collection. sshd writes plain files and waits for no disk. Two clients are measured, each against both servers:
-asyncssh's, which takes its own time for every file, and OpenSSH's ``sftp``, which takes nearly none. Rounds of both
-servers follow one another and the medians count, so that other load on the machine meets both.
+asyncssh's, which takes its own time for every file, and OpenSSH's ``sftp``, which takes nearly none. Both servers run
+at once and do the same thing one right after the other, because the speed of a shared machine changes from one minute
+to the next; the round whose ratio is the median counts.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.bench import sftp_gateway
 from gateway.bench.rows import Row, row
-from gateway.bench.sftp_clients import BULK_GET, BULK_PUT, CIPHER, CLIENTS, GET, PUT, Load, put_small
+from gateway.bench.sftp_clients import BULK_GET, BULK_PUT, CIPHER, CLIENTS, GET, PUT, Load
 from gateway.bench.sftp_files import orders, write_large
 from gateway.bench.sftp_peers import Key, Server, make_key, program, running_gateway, running_sshd
 
@@ -51,9 +53,21 @@ class _Bench:
     def add(self, client: str, variant: str, side: str, seconds: float) -> None:
         self.seconds.setdefault((client, variant, side), []).append(seconds)
 
-    def median(self, client: str, variant: str, side: str) -> float | None:
-        found = self.seconds.get((client, variant, side))
-        return statistics.median(found) if found else None
+    def measured(self, client: str, variant: str, beside: str) -> tuple[float, float | None] | None:
+        """Seconds of ours and of the peer in the round whose ratio is the median; None when ours did not run.
+
+        What ran at another time than the peer's ``beside`` is compared by the medians of both.
+        """
+        ours = self.seconds.get((client, variant, "ours"), [])
+        theirs = self.seconds.get((client, beside, "peer"), [])
+        if not ours:
+            return None
+        if not theirs:
+            return statistics.median(ours), None
+        if variant != beside:
+            return statistics.median(ours), statistics.median(theirs)
+        pairs = sorted(zip(ours, theirs, strict=True), key=lambda pair: pair[0] / pair[1])
+        return pairs[(len(pairs) - 1) // 2]
 
 
 def run(files: int = 500, mebibytes: int = 256, rounds: int = 3, tell: Tell = lambda _line: None) -> list[Row]:
@@ -67,7 +81,7 @@ def run(files: int = 500, mebibytes: int = 256, rounds: int = 3, tell: Tell = la
         tell(f"writing {files} orders and a file of {mebibytes} MiB for each client")
         bench = _prepared(home, files, mebibytes)
         for number in range(1, rounds + 1):
-            _round(bench, f"round {number} of {rounds}: ", tell)
+            _round(bench, number, rounds, tell)
         return _rows(bench)
 
 
@@ -89,41 +103,48 @@ def _prepared(home: Path, files: int, mebibytes: int) -> _Bench:
     return _Bench(files, mebibytes, home, key, loads)
 
 
-def _round(bench: _Bench, number: str, tell: Tell) -> None:
-    """Everything once on ours and once on theirs."""
+def _round(bench: _Bench, number: int, rounds: int, tell: Tell) -> None:
+    """Everything once on ours and once on theirs, which goes first in every second round."""
     ours, theirs = bench.folder / "ours", bench.folder / "theirs"
-    tell(f"{number}our gateway")
     shutil.copytree(bench.folder / "template", ours)
-    with running_gateway(ours) as server:
-        _measure(bench, server, "ours")
-        bench.rss_mib = max(bench.rss_mib, server.peak_rss_mib)
+    with ExitStack() as stack:
+        servers = {"ours": stack.enter_context(running_gateway(ours))}
+        if program("sshd") is not None:
+            (theirs / "in").mkdir(parents=True)
+            (theirs / "out").mkdir()
+            for load in bench.loads.values():
+                for path in (*load.small.iterdir(), load.large):
+                    shutil.copy(path, theirs / "out" / path.name)
+            servers["peer"] = stack.enter_context(running_sshd(theirs, bench.key))
+        sides = sorted(servers, reverse=number % 2 == 0)
+        for client, load in bench.loads.items():
+            tell(f"round {number} of {rounds}: {client}, our gateway and {_PEER} in turn")
+            _measure(bench, client, load, {side: servers[side] for side in sides})
+        bench.rss_mib = max(bench.rss_mib, servers["ours"].peak_rss_mib)
     shutil.rmtree(ours)
-    if program("sshd") is not None:
-        tell(f"{number}{_PEER}")
-        (theirs / "in").mkdir(parents=True)
-        (theirs / "out").mkdir()
-        for load in bench.loads.values():
-            for path in (*load.small.iterdir(), load.large):
-                shutil.copy(path, theirs / "out" / path.name)
-        with running_sshd(theirs, bench.key) as server:
-            _measure(bench, server, "peer")
-        shutil.rmtree(theirs)
-    tell(f"{number}our gateway while it works on what it receives")
+    shutil.rmtree(theirs, ignore_errors=True)
+    tell(f"round {number} of {rounds}: our gateway while it works on what it receives")
     shutil.copytree(bench.folder / "template", ours)
     client, load = next(iter(bench.loads.items()))
-    with running_gateway(ours, workers=True) as server:
-        bench.add(client, _WORKING, "ours", put_small(server, bench.key, load))
+    with running_gateway(ours, workers=True) as server, CLIENTS[client](server, bench.key, load) as session:
+        bench.add(client, _WORKING, "ours", session(PUT))
     shutil.rmtree(ours)
 
 
-def _measure(bench: _Bench, server: Server, side: str) -> None:
-    """Both ways, small and large, by every client."""
-    for client, load in bench.loads.items():
-        load.got.mkdir()
-        for variant, seconds in CLIENTS[client](server, bench.key, load).items():
-            bench.add(client, variant, side, seconds)
-        _check(load)
-        shutil.rmtree(load.got)
+def _measure(bench: _Bench, client: str, load: Load, servers: Mapping[str, Server]) -> None:
+    """Both ways, small and large, on each server."""
+    with ExitStack() as stack:
+        loads = {side: replace(load, got=load.got.with_name(f"{load.got.name}-{side}")) for side in servers}
+        sessions = {}
+        for side, server in servers.items():
+            loads[side].got.mkdir()
+            sessions[side] = stack.enter_context(CLIENTS[client](server, bench.key, loads[side]))
+        for variant in (PUT, GET, BULK_PUT, BULK_GET):
+            for side, session in sessions.items():
+                bench.add(client, variant, side, session(variant))
+    for mine in loads.values():
+        _check(mine)
+        shutil.rmtree(mine.got)
 
 
 def _check(load: Load) -> None:
@@ -146,7 +167,7 @@ def _equal(one: Path, other: Path) -> bool:
 
 def _rows(bench: _Bench) -> list[Row]:
     small, large = f"{bench.files} orders of 2 to 8 KB", f"one file of {bench.mebibytes} MiB"
-    measured = (
+    variants = (
         (PUT, PUT, small, bench.files, "files/s"),
         (_WORKING, PUT, f"{small}, each processed meanwhile", bench.files, "files/s"),
         (GET, GET, small, bench.files, "files/s"),
@@ -155,10 +176,11 @@ def _rows(bench: _Bench) -> list[Row]:
     )
     rows = []
     for client in bench.loads:
-        for variant, same, work, amount, unit in measured:
-            ours, theirs = bench.median(client, variant, "ours"), bench.median(client, same, "peer")
-            if ours is None:
+        for variant, same, work, amount, unit in variants:
+            measured = bench.measured(client, variant, same)
+            if measured is None:
                 continue
+            ours, theirs = measured
             rows.append(
                 row(
                     "sftp",

@@ -1,6 +1,7 @@
 """The clients of the SFTP benchmark: asyncssh's, and OpenSSH's ``sftp``; each talks to both servers in the same way.
 
-One connection, one file after the other, as a partner's job does it. Connecting and logging in are not timed.
+One connection, one file after the other, as a partner's job does it. Connecting and logging in are not timed. A session
+is a function: what is to be measured gives seconds.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import asyncio
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import asyncssh
 
 from gateway.bench.sftp_peers import Key, Server, program
 
-__all__ = ["BULK_GET", "BULK_PUT", "CIPHER", "CLIENTS", "GET", "PUT", "Load", "put_small"]
+__all__ = ["BULK_GET", "BULK_PUT", "CIPHER", "CLIENTS", "GET", "PUT", "Load", "Session"]
 
 #: What is measured.
 PUT, GET, BULK_PUT, BULK_GET = "small puts", "small gets", "bulk put", "bulk get"
@@ -43,37 +45,27 @@ class Load:
         return sorted(path.name for path in self.small.iterdir())
 
 
+#: Seconds of one of PUT, GET, BULK_PUT and BULK_GET, each to be done once.
+Session = Callable[[str], float]
+
+
 # -- asyncssh ----------------------------------------------------------------------------------------------------
 
 
-def _with_asyncssh(server: Server, key: Key, load: Load) -> dict[str, float]:
-    """Seconds of everything. Raises asyncssh.Error and OSError when something fails."""
-    return asyncio.run(_asyncssh(server, key, load, (PUT, GET, BULK_PUT, BULK_GET)))
+@contextmanager
+def _with_asyncssh(server: Server, key: Key, load: Load) -> Iterator[Session]:
+    """A session of asyncssh's client. Raises asyncssh.Error and OSError when something fails."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        sftp = runner.run(_connected(stack, server, key))
+        try:
+            yield lambda variant: runner.run(_asyncssh(sftp, load, variant))
+        finally:
+            runner.run(stack.aclose())
 
 
-def put_small(server: Server, key: Key, load: Load) -> float:
-    """Seconds of the small uploads alone, by asyncssh's client."""
-    return asyncio.run(_asyncssh(server, key, load, (PUT,)))[PUT]
-
-
-async def _asyncssh(server: Server, key: Key, load: Load, wanted: tuple[str, ...]) -> dict[str, float]:
-    async def put(sftp: asyncssh.SFTPClient) -> None:
-        for name in load.names:
-            await sftp.put(str(load.small / name), f"in/{name}")
-
-    async def get(sftp: asyncssh.SFTPClient) -> None:
-        for name in load.names:
-            await sftp.get(f"out/{name}", str(load.got / name))
-
-    async def bulk_put(sftp: asyncssh.SFTPClient) -> None:
-        await sftp.put(str(load.large), f"in/{load.large.name}")
-
-    async def bulk_get(sftp: asyncssh.SFTPClient) -> None:
-        await sftp.get(f"out/{load.large.name}", str(load.got / load.large.name))
-
-    works: dict[str, Any] = {PUT: put, GET: get, BULK_PUT: bulk_put, BULK_GET: bulk_get}
-    seconds = {}
-    async with (
+async def _connected(stack: AsyncExitStack, server: Server, key: Key) -> asyncssh.SFTPClient:
+    connection = await stack.enter_async_context(
         asyncssh.connect(
             "127.0.0.1",
             server.port,
@@ -83,21 +75,38 @@ async def _asyncssh(server: Server, key: Key, load: Load, wanted: tuple[str, ...
             config=None,
             agent_path=None,
             encryption_algs=[CIPHER],
-        ) as connection,
-        connection.start_sftp_client() as sftp,
-    ):
-        for variant in wanted:
-            began = time.perf_counter()
-            await works[variant](sftp)
-            seconds[variant] = time.perf_counter() - began
-    return seconds
+        )
+    )
+    return await stack.enter_async_context(connection.start_sftp_client())
+
+
+async def _asyncssh(sftp: asyncssh.SFTPClient, load: Load, variant: str) -> float:
+    async def put() -> None:
+        for name in load.names:
+            await sftp.put(str(load.small / name), f"in/{name}")
+
+    async def get() -> None:
+        for name in load.names:
+            await sftp.get(f"out/{name}", str(load.got / name))
+
+    async def bulk_put() -> None:
+        await sftp.put(str(load.large), f"in/{load.large.name}")
+
+    async def bulk_get() -> None:
+        await sftp.get(f"out/{load.large.name}", str(load.got / load.large.name))
+
+    works: dict[str, Callable[[], Any]] = {PUT: put, GET: get, BULK_PUT: bulk_put, BULK_GET: bulk_get}
+    began = time.perf_counter()
+    await works[variant]()
+    return time.perf_counter() - began
 
 
 # -- OpenSSH -----------------------------------------------------------------------------------------------------
 
 
-def _with_openssh(server: Server, key: Key, load: Load) -> dict[str, float]:
-    """Seconds of everything. Raises RuntimeError with the client's words when a command fails."""
+@contextmanager
+def _with_openssh(server: Server, key: Key, load: Load) -> Iterator[Session]:
+    """A session of OpenSSH's client. Raises RuntimeError with the client's words when a command fails."""
     commands = {
         PUT: f"put {load.small}/* in/",
         GET: f"get out/{_pattern(load)} {load.got}/",
@@ -112,9 +121,8 @@ def _with_openssh(server: Server, key: Key, load: Load) -> dict[str, float]:
     )
     try:
         _timed(process, "")  # connected and logged in
-        seconds = {variant: _timed(process, command) for variant, command in commands.items()}
+        yield lambda variant: _timed(process, commands[variant])
         process.communicate(b"bye\n", timeout=_END)
-        return seconds
     finally:
         if process.poll() is None:
             process.kill()
@@ -167,7 +175,7 @@ def _timed(process: subprocess.Popen[bytes], command: str) -> float:
 
 
 #: The clients by name.
-CLIENTS: Mapping[str, Callable[[Server, Key, Load], dict[str, float]]] = {
+CLIENTS: Mapping[str, Callable[[Server, Key, Load], AbstractContextManager[Session]]] = {
     "asyncssh": _with_asyncssh,
     "OpenSSH sftp": _with_openssh,
 }

@@ -30,7 +30,7 @@ from gateway.messages.ports import PreparedWire
 from gateway.partners import registry
 from gateway.partners.profile import PartnerProfile
 from gateway.service.context import Context, open_context
-from gateway.service.run import LISTENERS
+from gateway.service.run import LISTENERS, settle
 from gateway.settings import company_named
 from gateway.store import payloads
 from gateway.workdir import make_working_directory
@@ -123,6 +123,7 @@ def _serve(home: Path) -> None:
     context = open_context(home)
     context.doors.start(context.pipeline, reactor, loop)
     write_whole_file(home / LISTENERS, json.dumps(context.doors.addresses()).encode("ascii"))
+    settle()
     running: object = reactor
     running.run()  # type: ignore[attr-defined]
     context.doors.stop()

@@ -74,7 +74,7 @@ Texts = Annotated[list[str], BeforeValidator(_lines)]
 class DocumentModel(BaseModel):
     """Base of everything in a document: unknown fields are errors, field docstrings become descriptions."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_assignment=False)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_assignment=False, defer_build=True)
 
 
 class Code(DocumentModel):

@@ -67,7 +67,7 @@ _VERSION = re.compile(r"[0-9]{6}[A-Z0-9]{0,6}")
 class Group(BaseModel):
     """A group of settings: immutable, and every name that it does not know is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 def _one_or_many(value: Any) -> Any:

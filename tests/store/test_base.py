@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Text
+from sqlalchemy import DateTime, Text
 from sqlalchemy.dialects import postgresql, sqlite
 
 import gateway.alerts.models
@@ -17,7 +17,7 @@ import gateway.messages.views
 import gateway.partners.models
 import gateway.staff.models
 import gateway.transports.sftp.models  # noqa: F401 - modules with tables
-from gateway.store.base import KEY_BYTES, Base, JsonText, UtcDateTime, bounded
+from gateway.store.base import KEY_BYTES, Base, JsonText, KeyText, UtcDateTime, bounded
 
 DIALECTS = [sqlite.dialect(), postgresql.dialect()]
 
@@ -28,6 +28,24 @@ def test_an_instant_of_any_zone_is_stored_in_utc(dialect) -> None:
     stored = UtcDateTime().process_bind_param(cairo, dialect)
     assert (stored.hour, stored.utcoffset()) == (8, timedelta(0))
     assert UtcDateTime().process_result_value(stored, dialect) == cairo
+
+
+@given(st.datetimes(min_value=datetime(1000, 1, 2), timezones=st.timezones()))
+def test_the_short_way_to_sqlite_writes_what_sqlalchemy_s_type_writes(value: datetime) -> None:
+    sqlite_dialect = DIALECTS[0]
+    theirs = DateTime(timezone=True).dialect_impl(sqlite_dialect).bind_processor(sqlite_dialect)
+    ours = UtcDateTime().bind_processor(sqlite_dialect)
+    assert ours(value) == theirs(value.astimezone(UTC))
+    assert ours(None) is None
+    with pytest.raises(ValueError, match="no time zone"):
+        ours(value.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_texts_and_json_are_bound_as_their_types_say(dialect) -> None:
+    for kind, value in ((JsonText(), {"b": [1, None], "a": "\udc80"}), (KeyText(), "x" * 5000), (KeyText(), "short")):
+        assert kind.bind_processor(dialect)(value) == kind.process_bind_param(value, dialect)
+        assert kind.bind_processor(dialect)(None) is None
 
 
 def test_an_instant_read_without_a_zone_is_utc() -> None:

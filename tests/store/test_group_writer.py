@@ -56,6 +56,35 @@ def count_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+def test_work_of_prepared_statements_shares_a_session_that_knows_nothing_of_the_work_before(store: Store) -> None:
+    seen: list[tuple[Session, dict]] = []
+    hooked: list[str] = []
+
+    def light(session: Session) -> None:
+        seen.append((session, dict(session.info)))
+        session.info["mine"] = True
+        after_commit(session, lambda: hooked.append("hook"))
+
+    def heavy(session: Session) -> None:
+        seen.append((session, dict(session.info)))
+        session.scalars(select(ControlNumber)).all()
+
+    def failing(session: Session) -> None:
+        seen.append((session, dict(session.info)))
+        raise ValueError("no")
+
+    for work in (light, light, heavy, light):
+        store.writer.run(work)
+    with pytest.raises(ValueError, match="no"):
+        store.writer.run(failing)
+    store.writer.run(light)
+    assert seen[0][0] is seen[1][0] is seen[2][0]
+    assert seen[3][0] is not seen[2][0], "one that has loaded rows is not used again"
+    assert seen[5][0] is not seen[4][0]
+    assert all(facts.keys() == seen[0][1].keys() for _, facts in seen[:4])
+    assert hooked == ["hook"] * 4
+
+
 def test_the_caller_gets_its_value_after_the_commit(store: Store) -> None:
     assert store.writer.run(add("acme")) == "acme"
     assert names(store) == ["acme"]

@@ -52,13 +52,13 @@ _Instant = Annotated[datetime, AfterValidator(_in_utc)]
 class _Asked(BaseModel):
     """A request: names that are not known are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class _Told(BaseModel):
     """An answer: further fields may come."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
 class NoQuery(_Asked):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
+from contextlib import contextmanager
 
 import asyncssh
 import pytest
 from asyncssh.constants import (
     FX_BAD_MESSAGE,
+    FX_FAILURE,
     FX_OK,
     FX_OP_UNSUPPORTED,
     FXP_ATTRS,
@@ -18,6 +21,7 @@ from asyncssh.constants import (
     FXP_INIT,
     FXP_NAME,
     FXP_OPEN,
+    FXP_READ,
     FXP_READLINK,
     FXP_REALPATH,
     FXP_STAT,
@@ -153,6 +157,111 @@ def test_what_was_sent_before_the_end_is_answered_and_what_is_open_then_is_cut(s
     server.until(lambda: not server.listener.door.sessions)
     assert server.inbound.names == ["a.edi"]
     assert server.states() == {"a.edi": "received", "b.edi": "aborted"}
+
+
+@contextmanager
+def blocked(server):
+    """The store's writer does nothing before ``let_go`` is called."""
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def wait(_session) -> None:
+        begun.set()
+        assert may_go_on.wait(30)
+
+    done = server.mailbox.store.writer.submit(wait)
+    assert begun.wait(20)
+    try:
+        yield may_go_on.set
+    finally:
+        may_go_on.set()
+        done.result(20)
+
+
+def read_whole(number: int, name: str, handle: bytes) -> bytes:
+    """OPEN, READ and CLOSE of one file, without waiting for any answer."""
+    return (
+        request(FXP_OPEN, number, String(name), UInt32(1) + UInt32(0))
+        + request(FXP_READ, number + 1, handle, UInt64(0), UInt32(100_000))
+        + request(FXP_CLOSE, number + 2, handle)
+    )
+
+
+def test_what_comes_while_a_collection_is_recorded_waits_and_none_of_it_is_lost(server) -> None:
+    server.offer("a.edi", ORDER)
+    body = order(2, 200_000)
+
+    async def ask(raw: Raw):
+        await raw.answer()
+        with blocked(server) as let_go:
+            raw.writer.write(read_whole(0, "out/a.edi", _FIRST))
+            first = await raw.answers(2)
+            parts = [request(FXP_WRITE, 10 + n, _SECOND, UInt64(0), String(body)) for n in range(30)]
+            raw.writer.write(request(FXP_OPEN, 9, String("in/b.edi"), _FRESH) + b"".join(parts))
+            raw.writer.write(request(FXP_CLOSE, 40, _SECOND))
+            (session,) = server.listener.door.sessions
+            while session.channel._recv_paused is not True:
+                await asyncio.sleep(0.001)
+            assert server.collected.seen == []
+            let_go()
+            return first + await raw.answers(33)
+
+    found, status = on_channel(server, ask)
+    assert [number for _, number, _ in found] == [0, 1, 2, 9, *range(10, 41)]
+    assert status == 0
+    assert server.collected.seen == [("acme", "tx-a.edi")]
+    assert [received.payload for received in server.inbound.received] == [body]
+
+
+@pytest.mark.parametrize("how", ["eof", "abort"])
+def test_a_client_that_goes_while_its_collection_is_recorded_has_collected_once(server, how: str) -> None:
+    server.offer("a.edi", ORDER)
+
+    async def ask() -> None:
+        async with asyncio.timeout(40), server.asyncssh() as connection:
+            writer, reader, _ = await connection.open_session(subsystem="sftp", encoding=None)
+            raw = Raw(writer, reader)
+            writer.write(String(bytes([FXP_INIT]) + UInt32(3)))
+            await raw.answer()
+            with blocked(server) as let_go:
+                writer.write(read_whole(0, "out/a.edi", _FIRST))
+                await raw.answers(2)
+                (session,) = server.listener.door.sessions
+                if how == "eof":
+                    writer.write_eof()
+                    while session.channel._recv_state == "open":
+                        await asyncio.sleep(0.001)
+                else:
+                    connection.abort()
+                    while not session.over:
+                        await asyncio.sleep(0.001)
+                let_go()
+
+    server.call(ask()).result(60)
+    server.until(lambda: not server.listener.door.sessions)
+    assert server.collected.seen == [("acme", "tx-a.edi")]
+    assert server.states("out") == {}
+    assert server.states("archive/20260301") == {"a.edi": "collected"}
+
+
+def test_a_collection_that_cannot_be_recorded_is_told_and_the_file_stays(server, monkeypatch) -> None:
+    server.offer("a.edi", ORDER)
+
+    def full(*_arguments) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(server.collected, "collected", full)
+
+    async def ask(raw: Raw):
+        await raw.answer()
+        raw.writer.write(read_whole(0, "out/a.edi", _FIRST) + request(FXP_STAT, 3, String("out/a.edi")))
+        return await raw.answers(4)
+
+    (*_, closed, known), status = on_channel(server, ask)
+    assert closed[0] == FXP_STATUS
+    assert closed[2][:4] == UInt32(FX_FAILURE)
+    assert known[0] == FXP_ATTRS
+    assert status == 0
+    assert server.states("out") == {"a.edi": "available"}
 
 
 @pytest.mark.parametrize("greeting", [String(b""), String(b"\x03" + UInt32(3)), UInt32(1 << 30), String(b"\x01\x00")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import subprocess
 from datetime import UTC, datetime
 
@@ -23,6 +24,7 @@ from gateway.transports.sftp.names import (
     safe_name,
     with_id,
 )
+from gateway.transports.sftp.server import staging
 from gateway.transports.sftp.server.bans import address_key
 from gateway.transports.sftp.server.completeness import incomplete
 from gateway.transports.sftp.server.intake import Fate, fate_of, marked_names, resend_identities
@@ -295,3 +297,14 @@ def test_an_upload_is_what_its_writes_say_in_memory_and_in_its_file(tmp_path_fac
     upload.settle()
     assert budget.left == 500
     path.unlink(missing_ok=True)
+
+
+def test_a_large_upload_comes_to_the_disk_while_it_goes_on(tmp_path, monkeypatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(staging, "_SYNC_EVERY", 1000)
+    monkeypatch.setattr(staging.os, "fdatasync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    upload = Upload("id", tmp_path / "staged", MemoryBudget(500), 0)
+    for number in range(7):
+        upload.write_file(number * 400, bytes(400))
+    assert synced == [1200, 2400]
+    upload.release()
