@@ -5,7 +5,10 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from gateway.messages.ids import derived_id, document_id, new_id
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.messages.ids import NAMESPACE, derived_id, document_id, new_id
 
 NOW = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 
@@ -31,3 +34,8 @@ def test_every_place_has_an_id_of_its_own() -> None:
     places = [(i, g, s) for i in range(3) for g in range(3) for s in range(12)]
     assert len({document_id("t-1", *place) for place in places}) == len(places)
     assert derived_id("a", "bc") != derived_id("ab", "c")
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3))
+def test_a_derived_id_is_the_fifth_version_of_its_parts(parts: list[str]) -> None:
+    assert derived_id(*parts) == str(uuid.uuid5(NAMESPACE, "\0".join(parts)))

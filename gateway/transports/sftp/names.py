@@ -11,6 +11,7 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 __all__ = [
     "MAX_NAME_BYTES",
@@ -81,8 +82,13 @@ def checked_name(name: str) -> str:
 
 def is_temporary(name: str, patterns: Iterable[str] = TEMPORARY_NAMES) -> bool:
     """True when a file with this name is still being written by its sender (shell patterns, any case)."""
-    folded = name.lower()
-    return any(fnmatch.fnmatchcase(folded, pattern.lower()) for pattern in patterns)
+    return _any_of(tuple(patterns)).match(name.lower()) is not None
+
+
+@lru_cache(maxsize=256)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """What matches when one of these shell patterns does; nothing does without one."""
+    return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns) or r"(?!)")
 
 
 def safe_name(name: str, fallback: str = "message") -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import hashlib
 import os
 import subprocess
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sftpkit import ISA, ORDER, host_keys
 
@@ -109,6 +110,14 @@ def test_made_names_are_safe_and_stable() -> None:
     assert safe_name("...") == "message"
     assert len(safe_name("x" * 500)) == 120
     assert with_id("a.edi", "0123-4567-89abcdef") == "a-89abcdef.edi"
+
+
+@given(st.text(max_size=12), st.lists(st.text("ab.*?[]~!x", max_size=6), max_size=4))
+@example("a.TMP", ["*.tmp"])
+@example("a", [])
+def test_temporary_names_are_those_of_any_shell_pattern(name: str, patterns: list[str]) -> None:
+    wanted = any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+    assert is_temporary(name, patterns) is wanted
 
 
 @pytest.mark.parametrize(
