@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from gateway import control
+from gateway.loading import loading
 from gateway.settings_template import SETTINGS_FILE
 
 if TYPE_CHECKING:
@@ -129,12 +130,13 @@ def call(directory: Path | str, operation: str, /, **parameters: Any) -> Any:
 
 
 def _run_here(directory: Path, operation: str, parameters: dict[str, Any]) -> Any:
-    from gateway import service
+    with loading():
+        from gateway import service
 
-    run = service.OPERATIONS.get(operation)
+        run, open_context = service.OPERATIONS.get(operation), service.open_context
     if run is None:
         fail(f'This release has no operation "{operation}".', 70, fix="Reinstall the package.")
-    with closing(service.open_context(directory)) as context:
+    with closing(open_context(directory)) as context:
         return json.loads(json.dumps(run(context, json.loads(json.dumps(parameters)))))
 
 

@@ -23,6 +23,7 @@ import click
 
 from gateway import __version__
 from gateway.control import describe
+from gateway.loading import loading
 from gateway.settings_template import SETTINGS_FILE
 
 __all__ = ["COMMANDS", "LazyCommand", "cli", "main"]
@@ -83,7 +84,8 @@ class _LazyGroup(click.Group):
         if lazy is None:
             return None
         try:
-            command = getattr(importlib.import_module(lazy.module), lazy.attribute)
+            with loading():
+                command = getattr(importlib.import_module(lazy.module), lazy.attribute)
         except (ImportError, AttributeError) as exc:
             raise click.ClickException(
                 f"The command {cmd_name} is not part of this installation ({exc}). Reinstall the package."

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.common import dir_option, find_dir
+from gateway.loading import loading
 
 __all__ = ["up_command"]
 
@@ -23,6 +24,7 @@ __all__ = ["up_command"]
 def up_command(directory: Path | None, role: str) -> None:
     """Run the gateway until SIGTERM or Ctrl-C; its listeners are printed when they are ready."""
     home = find_dir(directory)
-    from gateway import service
+    with loading():
+        from gateway.service.run import run
 
-    service.run(home, role)
+    run(home, role)

@@ -11,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchem
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from gateway.documents.descriptions import describe_fields
+
 __all__ = [
     "SCHEMA_VERSION",
     "Clock",
@@ -72,9 +74,16 @@ Texts = Annotated[list[str], BeforeValidator(_lines)]
 
 
 class DocumentModel(BaseModel):
-    """Base of everything in a document: unknown fields are errors, field docstrings become descriptions."""
+    """Base of everything in a document: unknown fields are errors, field docstrings become descriptions.
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_assignment=False, defer_build=True)
+    The validator of a class is built when it is first used, which pydantic does under a lock.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=False, defer_build=True)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_given: Any) -> None:
+        describe_fields(cls)
 
 
 class Code(DocumentModel):

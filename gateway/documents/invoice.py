@@ -145,6 +145,3 @@ class Invoice(TradeHeader):
             total += sum((tax.amount or Decimal(0) for tax in entry.taxes), Decimal(0))
         taxes = [tax for line in self.lines for tax in line.taxes] + self.taxes
         return total + sum((tax.amount or Decimal(0) for tax in taxes), Decimal(0))
-
-
-InvoiceLine.model_rebuild()

@@ -242,6 +242,3 @@ class ShipNotice(Header):
         """The day it left, from the header or the shipment."""
         found = date_of(self.dates, "shipped")
         return found or next((day for unit in self.walk() if (day := unit.date("shipped"))), None)
-
-
-Unit.model_rebuild()

@@ -16,7 +16,7 @@ from gateway.partners.transfers import Tolerances
 __all__ = ["Difference", "Matrix", "MatrixLine", "Statement"]
 
 _NOTHING = Decimal(0)
-_NO_TOLERANCE = Tolerances()
+_NO_TOLERANCE = Tolerances.by_default()
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ class As2Settings(Group):
     max_expanded_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=209_715_200, description="Largest content after decompression, in bytes."
     )
-    tls: TlsSettings = Field(default=TlsSettings(), description="Trust in the partner's web server.")
+    tls: TlsSettings = Field(default=TlsSettings.by_default(), description="Trust in the partner's web server.")
     accept_line_end_change: bool = Field(
         default=False,
         description="When a signature fails, check it again with CRLF line ends; some senders alter them.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -65,9 +65,17 @@ _VERSION = re.compile(r"[0-9]{6}[A-Z0-9]{0,6}")
 
 
 class Group(BaseModel):
-    """A group of settings: immutable, and every name that it does not know is refused."""
+    """A group of settings: immutable, and every name that it does not know is refused.
+
+    The validator of a class is built when it is first used, which pydantic does under a lock.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    @classmethod
+    def by_default(cls) -> Self:
+        """The group of which nothing is said: every field has its default. Needs no validator."""
+        return super().model_construct()
 
 
 def _one_or_many(value: Any) -> Any:

@@ -81,22 +81,28 @@ class PartnerProfile(Group):
     tags: Annotated[tuple[str, ...], Many] = Field(default=(), description="Words to find the partner by.")
     agreement_from: date | None = Field(default=None, description="First day of the agreement.")
     agreement_until: date | None = Field(default=None, description="Last day of the agreement.")
-    back_office: BackOfficeNumbers = Field(default=BackOfficeNumbers(), description="Numbers in the back office.")
-    ids: PartnerIds = Field(default=PartnerIds(), description="The partner's identities.")
-    ours: OurIds = Field(default=OurIds(), description="Our identities towards this partner.")
-    envelope: Envelope = Field(default=Envelope(), description="ISA and GS of what we send.")
-    control_numbers: ControlNumbers = Field(default=ControlNumbers(), description="Ranges of our control numbers.")
-    inbound: Inbound = Field(default=Inbound(), description="What we take and how strictly.")
-    acknowledgements: Acknowledgements = Field(default=Acknowledgements(), description="TA1, 997 and 999.")
-    as2: As2Settings = Field(default=As2Settings(), description="Exchange over AS2.")
-    sftp: SftpSettings = Field(default=SftpSettings(), description="Exchange over SFTP.")
-    folder: FolderSettings = Field(default=FolderSettings(), description="Exchange through folders.")
-    http: HttpDoor = Field(default=HttpDoor(), description="Messages posted to us over HTTP.")
-    xml: XmlSettings = Field(default=XmlSettings(), description="Exchange of XML documents.")
-    documents: Documents = Field(default=Documents(), description="Settings by kind of document and direction.")
-    delivery: Delivery = Field(default=Delivery(), description="Retries and order of what we send.")
-    alerts: Alerts = Field(default=Alerts(), description="Who is told about problems.")
-    keep: Keep = Field(default=Keep(), description="How long messages are kept.")
+    back_office: BackOfficeNumbers = Field(
+        default=BackOfficeNumbers.by_default(), description="Numbers in the back office."
+    )
+    ids: PartnerIds = Field(default=PartnerIds.by_default(), description="The partner's identities.")
+    ours: OurIds = Field(default=OurIds.by_default(), description="Our identities towards this partner.")
+    envelope: Envelope = Field(default=Envelope.by_default(), description="ISA and GS of what we send.")
+    control_numbers: ControlNumbers = Field(
+        default=ControlNumbers.by_default(), description="Ranges of our control numbers."
+    )
+    inbound: Inbound = Field(default=Inbound.by_default(), description="What we take and how strictly.")
+    acknowledgements: Acknowledgements = Field(default=Acknowledgements.by_default(), description="TA1, 997 and 999.")
+    as2: As2Settings = Field(default=As2Settings.by_default(), description="Exchange over AS2.")
+    sftp: SftpSettings = Field(default=SftpSettings.by_default(), description="Exchange over SFTP.")
+    folder: FolderSettings = Field(default=FolderSettings.by_default(), description="Exchange through folders.")
+    http: HttpDoor = Field(default=HttpDoor.by_default(), description="Messages posted to us over HTTP.")
+    xml: XmlSettings = Field(default=XmlSettings.by_default(), description="Exchange of XML documents.")
+    documents: Documents = Field(
+        default=Documents.by_default(), description="Settings by kind of document and direction."
+    )
+    delivery: Delivery = Field(default=Delivery.by_default(), description="Retries and order of what we send.")
+    alerts: Alerts = Field(default=Alerts.by_default(), description="Who is told about problems.")
+    keep: Keep = Field(default=Keep.by_default(), description="How long messages are kept.")
 
     @model_validator(mode="before")
     @classmethod

@@ -34,7 +34,7 @@ __all__ = [
 
 Direction = Literal["in", "out"]
 Acceptance = Literal["accepted", "unknown_set", "unknown_version"]
-_NO_SETTINGS = DocumentSettings()
+_NO_SETTINGS = DocumentSettings.by_default()
 
 
 def receiver_isa(profile: PartnerProfile) -> IsaId | None:

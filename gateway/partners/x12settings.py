@@ -74,7 +74,7 @@ class SeparatorChars(Group):
 class Envelope(Group):
     """The ISA and GS segments of what we send."""
 
-    separators: SeparatorChars = Field(default=SeparatorChars(), description="The characters that separate.")
+    separators: SeparatorChars = Field(default=SeparatorChars.by_default(), description="The characters that separate.")
     suffix: Suffix = Field(
         default="",
         description="What follows each segment terminator: none, newline or crlf.",
@@ -189,7 +189,7 @@ class Inbound(Group):
         default_factory=dict,
         description="Wider or narrower code lists, by element number (355) or place (PO103).",
     )
-    duplicates: DuplicatePolicy = Field(default=DuplicatePolicy(), description="Duplicate handling.")
+    duplicates: DuplicatePolicy = Field(default=DuplicatePolicy.by_default(), description="Duplicate handling.")
     test_in_live: Literal["hold", "reject", "process"] = Field(
         default="hold", description="What happens to data marked as test (ISA15 T) while the partner is live."
     )
@@ -265,8 +265,10 @@ class ExpectedAcknowledgements(ExpectedAcknowledgement):
 class Acknowledgements(Group):
     """Acknowledgements in both directions."""
 
-    send: SentAcknowledgements = Field(default=SentAcknowledgements(), description="What we send.")
-    expect: ExpectedAcknowledgements = Field(default=ExpectedAcknowledgements(), description="What we wait for.")
+    send: SentAcknowledgements = Field(default=SentAcknowledgements.by_default(), description="What we send.")
+    expect: ExpectedAcknowledgements = Field(
+        default=ExpectedAcknowledgements.by_default(), description="What we wait for."
+    )
 
 
 class NumberRange(Group):
@@ -285,8 +287,8 @@ class NumberRange(Group):
 class ControlNumbers(Group):
     """Ranges of the control numbers that we give."""
 
-    isa13: NumberRange = Field(default=NumberRange(), description="Interchange control numbers.")
-    gs06: NumberRange = Field(default=NumberRange(), description="Group control numbers.")
+    isa13: NumberRange = Field(default=NumberRange.by_default(), description="Interchange control numbers.")
+    gs06: NumberRange = Field(default=NumberRange.by_default(), description="Group control numbers.")
     st02_width: Annotated[int, Field(ge=4, le=9)] = Field(
         default=4, description="Digits of the set control number (ST02), zero-filled."
     )

@@ -20,6 +20,7 @@ from gateway.messages.orders import facts_of
 from gateway.partners import rules
 from gateway.partners.guides import GuideUnusableError, options_by_set
 from gateway.partners.profile import PartnerProfile
+from gateway.partners.x12settings import Inbound
 from gateway.pipeline.context import Pipeline
 from gateway.pipeline.identify import Identified, identify
 from gateway.pipeline.outgoing import amount_of, currency_of
@@ -94,7 +95,7 @@ def too_large(pipeline: Pipeline, partner: str | None, size: int) -> Transmissio
 
 def _too_many_sets(interchanges: Sequence[Interchange], profile: PartnerProfile | None) -> Problem | None:
     """Why a transmission with more sets in an interchange than are taken is held; None when it is within the limit."""
-    most = (profile or _ANYBODY).inbound.max_sets
+    most = (profile.inbound if profile else _FROM_ANYBODY).max_sets
     for one in interchanges:
         count = sum(len(group.sets) for group in one.groups)
         if count > most:
@@ -109,7 +110,7 @@ def _too_many_sets(interchanges: Sequence[Interchange], profile: PartnerProfile 
 
 
 #: What holds while nobody is known.
-_ANYBODY = PartnerProfile(code="anybody", name="Anybody")
+_FROM_ANYBODY = Inbound.by_default()
 
 
 def _limits(profile: PartnerProfile | None) -> Limits:

@@ -8,29 +8,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
 from gateway.backoffice.folder import FolderBackOffice
 from gateway.messages.corrections import SecondPerson
 from gateway.messages.models import Document, Transmission
-from gateway.messages.ports import Task
+from gateway.messages.ports import DeliveryPort, Task
 from gateway.messages.retention import Days
 from gateway.partners.directory import Directory
 from gateway.pipeline.context import Company, Pipeline
 from gateway.pipeline.problems import Problem, ProblemKind, open_problem
 from gateway.pipeline.schematron import OfficialRules
 from gateway.pipeline.work import EmbeddedWork
-from gateway.service.doors import Doors
+from gateway.service.later import Later, PortsLater
 from gateway.service.relationships import Relationships
+from gateway.service.tables import TABLES
 from gateway.settings import Settings, load_settings
 from gateway.store import migrations
 from gateway.store.engine import Store, open_store
 from gateway.store.secrets import Kek, get_secret, load_kek
-from gateway.transports.as2.client import As2Delivery
-from gateway.transports.as2.receive import reopen
-from gateway.transports.as2.refusal import As2Refusal
+
+if TYPE_CHECKING:
+    from gateway.service.doors import Doors
 
 __all__ = ["Context", "open_context", "utc_now"]
 
@@ -51,12 +52,19 @@ class Context:
     relationships: Relationships
     work: EmbeddedWork
     pipeline: Pipeline
-    doors: Doors
+    doors_later: Later[Doors]
     official_rules: OfficialRules
     #: Called after something was sent or applied, so that waiting threads look at once.
     wake: Callable[[], None] = lambda: None
     #: Where staff reach the pages while the service runs; "" before.
     staff_url: str = ""
+    #: Every table of the database.
+    tables: frozenset[str] = TABLES
+
+    @property
+    def doors(self) -> Doors:
+        """Every door but AS2; made when it is first asked for, with all that speaks to partners."""
+        return self.doors_later.get()
 
     def close(self) -> None:
         """End the helper process, commit what waits and let go of the database."""
@@ -94,14 +102,14 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
     partners = Directory(store.read, company.as2_name)
     relationships = Relationships(store, kek, company, public_url=settings.as2.public_url, clock=utc_now)
     work = EmbeddedWork(store, on_poison=_poisoned)
-    doors = Doors(settings, store, kek, partners, partial(_secret, store, kek), utc_now)
+    doors = Later(partial(_doors, settings, store, kek, partners))
     pipeline = Pipeline(
         company=company,
         store=store,
         work=work,
         directory=partners,
         clock=utc_now,
-        delivery={"as2": As2Delivery(relationships, clock=utc_now), **doors.delivery},
+        delivery=PortsLater(partial(_ports, relationships, doors)),
         posting=FolderBackOffice(settings.paths.inbox),
         workdir=settings.paths.home,
     )
@@ -117,6 +125,18 @@ def _context(settings: Settings, store: Store, kek: Kek) -> Context:
     return Context(settings, store, kek, partners, relationships, work, pipeline, doors, official)
 
 
+def _doors(settings: Settings, store: Store, kek: Kek, partners: Directory) -> Doors:
+    from gateway.service.doors import Doors
+
+    return Doors(settings, store, kek, partners, partial(_secret, store, kek), utc_now)
+
+
+def _ports(relationships: Relationships, doors: Later[Doors]) -> dict[str, DeliveryPort]:
+    from gateway.transports.as2.client import As2Delivery
+
+    return {"as2": As2Delivery(relationships, clock=utc_now), **doors.get().delivery}
+
+
 def _has_room(home: Path, reserve: int) -> bool:
     return shutil.disk_usage(home).free >= reserve
 
@@ -128,6 +148,9 @@ def _secret(store: Store, kek: Kek, name: str) -> bytes:
 
 def _reopen(relationships: Relationships, partner: str, facts: Mapping[str, Any], wire: bytes) -> bytes:
     """Open an AS2 message again that was refused when it came; ValueError with the true reason."""
+    from gateway.transports.as2.receive import reopen
+    from gateway.transports.as2.refusal import As2Refusal
+
     try:
         opened = reopen(relationships.for_partner(partner), facts.get("headers", ()), wire, utc_now())
     except As2Refusal as refusal:

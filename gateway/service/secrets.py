@@ -14,13 +14,11 @@ from gateway.partners.errors import OperationError
 from gateway.partners.secretnames import OWN_KINDS
 from gateway.store import ledger
 from gateway.store.secrets import delete_secret, list_secrets, put_secret
-from gateway.transports.http import new_token
-from gateway.transports.sftp.server import hash_password
 
 if TYPE_CHECKING:
     from gateway.service.context import Context
 
-__all__ = ["delete", "list_all", "put"]
+__all__ = ["OPERATIONS", "delete", "list_all", "put"]
 
 #: Kinds that an operator may store; the others are the gateway's own.
 KINDS = ("plain", "password-hash", "token")
@@ -38,6 +36,8 @@ def put(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     _refuse_own(context, name)
     token = ""
     if kind == "token":
+        from gateway.transports.http import new_token
+
         token, digest = new_token()
         value = digest.encode("ascii")
     else:
@@ -66,6 +66,8 @@ def _value(parameters: dict[str, Any]) -> bytes:
 
 
 def _hashed(value: bytes) -> bytes:
+    from gateway.transports.sftp.server import hash_password
+
     try:
         return hash_password(value.decode("utf-8")).encode("ascii")
     except ValueError as error:
@@ -119,3 +121,6 @@ def _refuse_own(context: Context, name: str) -> None:
         own = {secret.name for secret in list_secrets(session) if secret.kind in OWN_KINDS}
     if name in own:
         raise OperationError(f'"{name}" is a key of the gateway itself.', "Choose another name.")
+
+
+OPERATIONS = {"secret.put": put, "secret.list": list_all, "secret.delete": delete}

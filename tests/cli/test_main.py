@@ -57,6 +57,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     fake.open_context = open_context
     fake.run = lambda directory, role: fake.ran.append((directory, role))
     monkeypatch.setitem(sys.modules, "gateway.service", fake)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "gateway.service.run", fake)  # type: ignore[arg-type]
     monkeypatch.setattr(gateway, "service", fake, raising=False)
     return fake
 

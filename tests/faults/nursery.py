@@ -102,13 +102,14 @@ class _Child:
 # -- in the nursery's process ------------------------------------------------------------------------------------
 
 #: What a start needs. The reactor's module is only imported here; the child that runs it installs it.
-_NEEDED = ("gateway.cli.main", "gateway.service.run", "twisted.internet.asyncioreactor")
+_NEEDED = ("gateway.cli.main", "gateway.cli.up", "gateway.service.run", "twisted.internet.asyncioreactor")
 
 
 def _serve() -> None:
     """Answer questions, one line each, until there are no more; then end every child."""
     for name in _NEEDED:
         importlib.import_module(name)
+    _build()
     answers = os.dup(1)
     os.dup2(2, 1)
     running: set[int] = set()
@@ -123,6 +124,17 @@ def _serve() -> None:
     for pid in running:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def _build() -> None:
+    """What is made or loaded when it is first used, so that not each child does it anew."""
+    from gateway.documents import KINDS
+    from gateway.partners.profile import PartnerProfile
+    from gateway.service import OPERATIONS
+
+    for model in (*KINDS.values(), PartnerProfile):
+        model.model_rebuild()
+    assert all(OPERATIONS[name] for name in OPERATIONS)
 
 
 def _code(pid: int, running: set[int]) -> int | None:

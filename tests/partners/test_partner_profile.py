@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Union, get_args, get_origin
 
@@ -11,7 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from gateway.partners.explain import field_paths, model_at
-from gateway.partners.fields import CHARACTER_NAMES, SecretRef, character_name
+from gateway.partners.fields import CHARACTER_NAMES, Group, SecretRef, character_name
 from gateway.partners.profile import (
     PartnerProfile,
     Status,
@@ -20,6 +21,7 @@ from gateway.partners.profile import (
     profile_sha256,
     validation_options,
 )
+from gateway.partners.transfers.documents import DocumentSettings
 from gateway.partners.x12settings import SeparatorChars
 
 
@@ -307,3 +309,22 @@ def test_the_other_ways_of_exchange_take_what_they_need() -> None:
 def test_what_is_no_profile_at_all_is_refused() -> None:
     with pytest.raises(ValidationError):
         PartnerProfile.model_validate(["harbor"])
+
+
+def test_a_group_by_default_is_the_group_that_nothing_is_said_of() -> None:
+    def groups(of: type[Group]) -> Iterator[type[Group]]:
+        for each in of.__subclasses__():
+            yield each
+            yield from groups(each)
+
+    defaults = [
+        field.default
+        for each in groups(Group)
+        for field in each.model_fields.values()
+        if isinstance(field.default, Group)
+    ]
+    assert len(defaults) > 20
+    for made in [*defaults, DocumentSettings.by_default()]:
+        checked = type(made)()
+        assert made == checked and made.model_dump() == checked.model_dump()
+        assert made.model_fields_set == checked.model_fields_set == set()

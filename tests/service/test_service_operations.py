@@ -148,7 +148,7 @@ def test_the_command_line_stores_lists_and_removes_secrets(home: Path, tmp_path:
 
 
 def test_a_role_that_cannot_run_by_itself_is_refused(home: Path) -> None:
-    from gateway.service import run as run_service
+    from gateway.service.run import run as run_service
 
     with pytest.raises(OperationError, match="one process"):
         run_service(home, "web")

@@ -11,6 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -50,6 +51,13 @@ def test_a_migrated_database_is_the_same_as_one_made_from_the_models(store: Stor
     with open_store(tmp_path / "models.db") as fresh:
         fresh.writer.run(lambda session: Base.metadata.create_all(session.connection()))
     assert schema(tmp_path / "models.db") == schema(store.path)
+
+
+def test_the_revisions_are_those_of_alembic_in_their_order(store: Store) -> None:
+    known = ScriptDirectory.from_config(migrations._config()).walk_revisions()
+    assert migrations.revisions() == [revision.revision for revision in known][::-1]
+    with store.read() as session:
+        assert migrations.current(store) == MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def test_a_new_database_is_made_once_and_then_left_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from lxml import etree
@@ -25,13 +26,17 @@ ROOT = "header"
 #: As the entry of an extension: the element around the anchor's object and its neighbours.
 WRAPPER = "^"
 _WIDTH = 100
-_EXTENSIONS = TypeAdapter(list[Extension])
+
+
+@cache
+def _extensions() -> TypeAdapter[list[Extension]]:
+    return TypeAdapter(list[Extension])
 
 
 def extensions_of(state: ReadState) -> list[Extension]:
     """The notes of a reading as extension entries, in the order of the document."""
     keeper = _Keeper(state)
-    return _EXTENSIONS.validate_python([*keeper.codes(), *keeper.entries()])
+    return _extensions().validate_python([*keeper.codes(), *keeper.entries()])
 
 
 class _Keeper:

@@ -53,7 +53,7 @@ class DocumentSettings(Group):
         default=None,
         description="Order of levels in a ship notice that we write; empty = as the document says.",
     )
-    tolerances: Tolerances = Field(default=Tolerances(), description="Allowed differences from the order.")
+    tolerances: Tolerances = Field(default=Tolerances.by_default(), description="Allowed differences from the order.")
     follow_up: Annotated[tuple[FollowUp, ...], Many] = Field(default=(), description="Documents that must follow.")
 
 

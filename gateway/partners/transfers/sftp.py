@@ -106,4 +106,4 @@ class SftpSettings(Group):
     poll_not_during: Annotated[tuple[Span, ...], Many] = Field(
         default=(), description="Spans of the day without looks, in the partner's time zone."
     )
-    hosted: HostedSftp = Field(default=HostedSftp(), description="Their account on our server.")
+    hosted: HostedSftp = Field(default=HostedSftp.by_default(), description="Their account on our server.")
